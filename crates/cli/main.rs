@@ -1,0 +1,2 @@
+//! The `ganlet` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Generator and discriminator as multi-layer perceptrons, with PyTorch's initialisation and state dicts.

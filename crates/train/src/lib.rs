@@ -1,0 +1,1 @@
+//! Losses, Adam, one step, the loop: how a GAN is trained.
