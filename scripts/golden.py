@@ -16,7 +16,8 @@ classic.safetensors   ten steps of the published program (nn.Sequential, nn.BCEL
     final.{generator,discriminator}_adam.{exp_avg,exp_avg_sq}.{0,2,4}.{weight,bias}   and Adam's moments
                       The file's metadata hold every hyper-parameter.
 
-losses.safetensors    binary_cross_entropy_with_logits and its gradient, element by element:
+losses.safetensors    binary_cross_entropy_with_logits and its gradient, element by element, computed in f64
+                      (in f32 PyTorch loses what is below an ulp of the logit):
     logits                           (N,) f32, from -200 to 200
     {real,fake}.{loss,gradient}      (N,) f32, against target 1 (real) and 0 (fake)
 
@@ -145,11 +146,11 @@ def losses():
     logits = torch.cat([-far.flip(0), around_zero, far, tiny, -tiny])
     tensors = {"logits": logits.clone()}
     for name, target in (("real", 1.0), ("fake", 0.0)):
-        x = logits.clone().requires_grad_()
+        x = logits.double().requires_grad_()
         loss = nn.functional.binary_cross_entropy_with_logits(x, torch.full_like(x, target), reduction="none")
         (gradient,) = torch.autograd.grad(loss.sum(), x)
-        tensors[f"{name}.loss"] = loss.detach()
-        tensors[f"{name}.gradient"] = gradient
+        tensors[f"{name}.loss"] = loss.detach().float()
+        tensors[f"{name}.gradient"] = gradient.float()
     return tensors, {}
 
 
