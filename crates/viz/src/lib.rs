@@ -1,1 +1,32 @@
-//! Tensors to pictures: grids, PNG.
+//! Pictures of tensors: many images in one grid, and PNG bytes of it.
+//!
+//! A picture shows what the model made, pixel for pixel: nothing is stretched, smoothed or scaled, and a [`grid`] is
+//! laid out and rounded as torchvision's `save_image` does it, so pictures of both can be compared byte by byte.
+//! Nothing here touches a file: tensors in, bytes out.
+//!
+//! ```
+//! use candle_core::{Device, Tensor};
+//! use ganlet_viz::{Layout, encode_png, grid};
+//!
+//! // Ten images of 3 x 2 pixels, black at the first pixel and white at the last.
+//! let pixels = Tensor::arange(0f32, 60., &Device::Cpu)?;
+//! let images = pixels.affine(2. / 59., -1.)?.reshape((10, 6))?;
+//!
+//! let picture = grid(&images, [3, 2], Layout::default())?;
+//! assert_eq!(picture.width(), 8 * (2 + 2) + 2);
+//! assert_eq!(picture.height(), 2 * (3 + 2) + 2);
+//!
+//! let png = encode_png(&picture)?;
+//! assert!(png.starts_with(b"\x89PNG"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod grid;
+mod picture;
+mod png;
+
+pub use error::{Error, Result};
+pub use grid::{Layout, grid};
+pub use picture::Picture;
+pub use png::encode_png;
