@@ -1,0 +1,69 @@
+//! `cargo xtask parity [RUN]`: this project and PyTorch held against each other, both ways.
+//!
+//! PyTorch computes the golden files again, which our tests are held to; and PyTorch loads the generator of a run and
+//! must make the images of it that we make. The scripts say more.
+
+use crate::command::{self, Outcome, cargo, root, target_dir};
+use crate::python;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const USAGE: &str = "usage: cargo xtask parity [--python PYTHON] [RUN]
+RUN     a run directory or a generator.safetensors, whose images PyTorch is to make as well
+PYTHON  an interpreter that has torch, safetensors and numpy; otherwise they are installed into target/parity";
+
+/// For Linux there are smaller PyTorch wheels without CUDA, in PyTorch's own index.
+const PIP_ARGS: &[&str] = &["--extra-index-url", "https://download.pytorch.org/whl/cpu"];
+const PACKAGES: &[&str] = &["torch", "safetensors", "numpy"];
+
+pub(crate) fn run(args: &[String]) -> Outcome {
+    let (python, run) = match args {
+        [flag, python, run @ ..] if flag == "--python" => (Some(python), run),
+        run => (None, run),
+    };
+    let run = match run {
+        [] => None,
+        [run] if !run.starts_with('-') => Some(run),
+        _ => return Err(USAGE.to_string().into()),
+    };
+
+    let dir = target_dir().join("parity");
+    let python = match python {
+        Some(python) => PathBuf::from(python),
+        None => {
+            let venv = dir.join("venv");
+            let python = python::venv(&venv)?;
+            python::install(&python, &venv, PIP_ARGS, PACKAGES)?;
+            python
+        }
+    };
+
+    let mut golden = script(&python, "golden.py");
+    command::run(golden.arg("--check"), "")?;
+
+    let Some(run) = run else { return Ok(()) };
+    let run = std::path::absolute(run).map_err(|e| format!("{run}: {e}"))?;
+    std::fs::create_dir_all(&dir).map_err(|e| format!("could not make {}: {e}", dir.display()))?;
+    let (images, latents) = (dir.join("images.npy"), dir.join("latents.npy"));
+    let mut sample = cargo();
+    sample
+        .args(["run", "--release", "--bin", "ganlet", "--", "sample"])
+        .arg(&run);
+    sample
+        .args(["--seeds", "0-63", "--out"])
+        .arg(&images)
+        .arg("--latents")
+        .arg(&latents);
+    command::run(&mut sample, "")?;
+    command::run(
+        script(&python, "check_generator.py").args([run, images, latents]),
+        "",
+    )
+}
+
+fn script(python: &Path, name: &str) -> Command {
+    let mut command = Command::new(python);
+    // -B: no compiled copies among the sources.
+    command.arg("-B").arg(root().join("scripts").join(name));
+    command
+}
