@@ -1,1 +1,50 @@
 //! The tensor operations that GAN training spends its time in, as candle custom operations.
+//!
+//! A multi-layer perceptron written in candle's own operations makes a pass over memory, and an allocation, for each
+//! bias, comparison and multiplication; at MNIST's sizes they cost several times what the matrix products cost. The
+//! operations here do the work of one line of the algorithm in one pass:
+//!
+//! | operation | is | gradient |
+//! |---|---|---|
+//! | [`linear`] | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
+//! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
+//! | [`adam_step`] | one step of Adam, in place | - |
+//! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
+//! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
+//!
+//! Each runs fused on a CPU in f32, and elsewhere as its plain-candle form in [`mod@reference`], to which the tests hold
+//! it. On a CPU the work is split over the *elements* of a result and never over a sum, into pieces that do not depend on the number of
+//! threads: the same bits come out for any number of them. Threads are those of candle's barrier pool
+//! (`CANDLE_NUM_THREADS`, else `RAYON_NUM_THREADS`, else one per core).
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor, Var};
+//! use ganlet_ops::{Activation, linear};
+//!
+//! # fn main() -> candle_core::Result<()> {
+//! let x = Tensor::ones((5, 3), DType::F32, &Device::Cpu)?;
+//! let w = Var::from_slice(&[0.1f32, 0.2, 0.3, -0.1, -0.2, -0.3], (2, 3), &Device::Cpu)?;
+//! let b = Var::zeros(2, DType::F32, &Device::Cpu)?;
+//!
+//! let y = linear(&x, &w, &b, Activation::LeakyRelu(0.2))?; // (5, 2)
+//! let gradients = y.sum_all()?.backward()?;
+//! assert_eq!(gradients.get(&w).unwrap().dims(), [2, 3]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod activation;
+mod adam;
+mod bce;
+mod cpu;
+mod linear;
+mod matmul;
+mod parallel;
+mod pixels;
+pub mod reference;
+
+pub use activation::Activation;
+pub use adam::{AdamStep, adam_step};
+pub use bce::bce_with_logits;
+pub use linear::linear;
+pub use pixels::{denormalize, gather_normalize, normalize};

@@ -1,0 +1,94 @@
+//! Work in pieces, over the threads of candle's barrier pool.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use candle_core::utils::barrier_pool;
+
+/// Below this many elementary operations the pool costs more than it gives (it wakes in about a microsecond).
+const WORTH_SHARING: usize = 1 << 17;
+
+/// Calls `piece(i)` once for each `i` in `0..pieces`, on several threads where the `work` is worth it.
+///
+/// `work` is in elementary operations, all pieces together. Which thread takes which piece is left to chance; so that the
+/// result is not, a piece must depend on its number alone.
+pub(crate) fn for_each(pieces: usize, work: usize, piece: impl Fn(usize) + Sync) {
+    if pieces <= 1 || work < WORTH_SHARING {
+        (0..pieces).for_each(piece);
+        return;
+    }
+    let next = AtomicUsize::new(0);
+    barrier_pool().execute(|_thread| {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            if i >= pieces {
+                break;
+            }
+            piece(i);
+        }
+    });
+}
+
+/// Elements in one piece of [`for_each_chunk`], about: 32 KiB of f32.
+const CHUNK: usize = 8192;
+
+/// Splits buffers of one length into chunks and calls `f(offset, chunks)` on those of one offset; `cost` is elementary
+/// operations per offset.
+pub(crate) fn for_each_chunk<T: Send, const N: usize>(
+    buffers: [&mut [T]; N],
+    cost: usize,
+    f: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    for_each_chunk_of(1, buffers, cost, f);
+}
+
+/// [`for_each_chunk`] with chunks of whole rows of `width` elements.
+pub(crate) fn for_each_chunk_of<T: Send, const N: usize>(
+    width: usize,
+    buffers: [&mut [T]; N],
+    cost: usize,
+    f: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    let chunk = CHUNK.div_ceil(width.max(1)) * width.max(1);
+    let len = buffers.iter().map(|b| b.len()).min().unwrap_or(0);
+    let buffers = buffers.map(|b| SharedMut(b.as_mut_ptr()));
+    for_each(len.div_ceil(chunk), len * cost, |i| {
+        let start = i * chunk;
+        // SAFETY: the chunks of different `i` are disjoint, and those of different buffers are, which are borrowed
+        // for the whole call; `start + chunk.min(len - start)` is at most the length of the shortest.
+        f(
+            start,
+            buffers.map(|b| unsafe { b.slice(start, chunk.min(len - start)) }),
+        );
+    });
+}
+
+/// A pointer into a buffer whose parts are written by different threads.
+pub(crate) struct SharedMut<T>(pub(crate) *mut T);
+
+impl<T> Clone for SharedMut<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for SharedMut<T> {}
+
+// SAFETY: only a pointer is shared; whoever follows it (an `unsafe` operation) answers for disjointness.
+unsafe impl<T: Send> Sync for SharedMut<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Send for SharedMut<T> {}
+
+impl<T> SharedMut<T> {
+    /// The `len` elements from `offset` on.
+    ///
+    /// # Safety
+    /// They lie within the buffer, and nobody else accesses them while the slice lives.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the caller promises that the parts are disjoint"
+    )]
+    pub(crate) unsafe fn slice<'a>(&self, offset: usize, len: usize) -> &'a mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(offset), len) }
+    }
+}

@@ -1,0 +1,104 @@
+use candle_core::{CpuStorage, CustomOp2, DType, Error, Layout, Result, Shape, Tensor};
+
+use crate::cpu::{slice, vectorized};
+use crate::parallel::for_each_chunk_of;
+use crate::reference;
+
+const NAME: &str = "gather_normalize";
+
+/// Pixels to what the networks see: u8 in `0..=255`, any shape -> f32 in `[-1, 1]`, `2p / 255 - 1`.
+///
+/// # Errors
+/// When the dtype is not u8.
+pub fn normalize(pixels: &Tensor) -> Result<Tensor> {
+    if pixels.dtype() != DType::U8 {
+        return Err(Error::UnexpectedDType {
+            msg: "normalize",
+            expected: DType::U8,
+            got: pixels.dtype(),
+        }
+        .bt());
+    }
+    reference::normalize(pixels)
+}
+
+/// The inverse of [`normalize`]: f32, any shape -> u8, the nearest to `(x + 1) / 2 * 255`; what lies outside `[-1, 1]` is limited
+/// to it first, and NaN becomes 0.
+///
+/// # Errors
+/// When candle cannot compute it: `images` is not a floating-point tensor.
+pub fn denormalize(images: &Tensor) -> Result<Tensor> {
+    reference::denormalize(images)
+}
+
+/// A batch out of a data set that stays u8: the rows `indices` of `pixels`, normalised.
+///
+/// `pixels` is `(N, D)` u8, `indices` `(B,)` u32, the result `(B, D)` f32 in `[-1, 1]`: the same values as
+/// `normalize(pixels.index_select(indices, 0))`, in one pass.
+///
+/// # Errors
+/// When shapes or dtypes are not as above, or an index is not below `N`.
+pub fn gather_normalize(pixels: &Tensor, indices: &Tensor) -> Result<Tensor> {
+    pixels.dims2()?;
+    indices.dims1()?;
+    for (tensor, expected) in [(pixels, DType::U8), (indices, DType::U32)] {
+        if tensor.dtype() != expected {
+            return Err(Error::UnexpectedDType {
+                msg: NAME,
+                expected,
+                got: tensor.dtype(),
+            }
+            .bt());
+        }
+    }
+    if !pixels.device().is_cpu() || !indices.device().is_cpu() {
+        return reference::gather_normalize(pixels, indices);
+    }
+    pixels
+        .contiguous()?
+        .apply_op2_no_bwd(&indices.contiguous()?, &GatherNormalize)
+}
+
+struct GatherNormalize;
+
+impl CustomOp2 for GatherNormalize {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        pixels: &CpuStorage,
+        pixels_layout: &Layout,
+        indices: &CpuStorage,
+        indices_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (rows, width) = pixels_layout.shape().dims2()?;
+        let pixels: &[u8] = slice(NAME, pixels, pixels_layout)?;
+        let indices: &[u32] = slice(NAME, indices, indices_layout)?;
+        if let Some(&index) = indices.iter().find(|&&i| i as usize >= rows) {
+            return Err(Error::InvalidIndex {
+                op: NAME,
+                index: index as usize,
+                size: rows,
+            }
+            .bt());
+        }
+        let mut out = vec![0f32; indices.len() * width];
+        for_each_chunk_of(width, [&mut out[..]], 2, |start, [out]| {
+            let first = start / width;
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (out, &index) in out.chunks_exact_mut(width).zip(&indices[first..]) {
+                        let from = index as usize * width;
+                        for (x, &p) in out.iter_mut().zip(&pixels[from..from + width]) {
+                            *x = f32::from(p) * (2. / 255.) - 1.;
+                        }
+                    }
+                },
+            );
+        });
+        Ok((CpuStorage::F32(out), Shape::from((indices.len(), width))))
+    }
+}
