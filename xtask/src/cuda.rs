@@ -91,9 +91,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let binary = target_dir().join(TARGET).join("release/ganlet");
     println!("{}", binary.display());
     eprintln!(
-        "To use a GPU it needs an NVIDIA driver from 580 on, and the libraries of CUDA 13 (cuBLAS, cuRAND, NVRTC) \
-         where the\nsystem finds libraries: those of the toolkit, or, through LD_LIBRARY_PATH, those that PyTorch \
-         brings in\nsite-packages/nvidia/cu13/lib."
+        "To use a GPU it needs an NVIDIA driver from 580 on, and CUDA 13's cuBLAS and cuRAND where the system finds \
+         libraries:\nthose of the toolkit, or, through LD_LIBRARY_PATH, those that PyTorch brings in \
+         site-packages/nvidia/cu13/lib."
     );
     Ok(())
 }
