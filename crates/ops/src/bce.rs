@@ -7,8 +7,8 @@ const NAME: &str = "bce_with_logits";
 
 /// The mean binary cross-entropy of `sigmoid(logits)` against one `target` in `[0, 1]` for all of them: a scalar.
 ///
-/// Computed as `softplus(l) - target * l` with `softplus(l) = max(l, 0) + ln(1 + exp(-|l|))`, which is finite and exact for
-/// every finite logit. (PyTorch's `BCELoss` on probabilities limits the logarithm to -100 instead; `log(sigmoid(l))`
+/// Computed as `(1 - target) softplus(l) + target softplus(-l)` with `softplus(l) = max(l, 0) + ln(1 + exp(-|l|))`, which is
+/// finite and without cancellation for every finite logit. (PyTorch's `BCELoss` on probabilities limits the logarithm to -100 instead; `log(sigmoid(l))`
 /// written out gives infinities from |l| of about 17 on.)
 ///
 /// # Errors
@@ -38,8 +38,8 @@ impl CustomOp1 for BceWithLogits {
             .iter()
             .map(|&l| {
                 let l = f64::from(l);
-                let softplus = if l > 0. { l } else { 0. } + (-l.abs()).exp().ln_1p();
-                softplus - self.target * l
+                let (positive, negative) = if l > 0. { (l, 0.) } else { (0., -l) };
+                (1. - self.target) * positive + self.target * negative + (-l.abs()).exp().ln_1p()
             })
             .sum();
         let mean = (sum / logits.len() as f64) as f32;
@@ -56,7 +56,7 @@ impl CustomOp1 for BceWithLogits {
     }
 }
 
-/// `(sigmoid(l) - target) * scale`
+/// `((1 - target) sigmoid(l) - target sigmoid(-l)) * scale`: `sigmoid(l) - target` without cancellation.
 struct Gradient {
     target: f64,
     scale: f64,
@@ -70,7 +70,11 @@ impl CustomOp1 for Gradient {
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let gradient = slice::<f32>(NAME, logits, layout)?
             .iter()
-            .map(|&l| ((1. / (1. + (-f64::from(l)).exp()) - self.target) * self.scale) as f32)
+            .map(|&l| {
+                let l = f64::from(l);
+                let [up, down] = [l, -l].map(|l| 1. / (1. + (-l).exp()));
+                (((1. - self.target) * up - self.target * down) * self.scale) as f32
+            })
             .collect();
         Ok((CpuStorage::F32(gradient), layout.shape().clone()))
     }

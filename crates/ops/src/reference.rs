@@ -22,8 +22,9 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation
 pub fn bce_with_logits(logits: &Tensor, target: f64) -> Result<Tensor> {
     // ln(1 + exp(-|l|)): the argument of the logarithm is in (1, 2], where rounding costs at most 6e-8.
     let tail = (logits.abs()?.neg()?.exp()? + 1.)?.log()?;
-    let softplus = (logits.relu()? + tail)?;
-    (softplus - (logits * target)?)?.mean_all()
+    let positive = (logits.relu()? * (1. - target))?;
+    let negative = (logits.neg()?.relu()? * target)?;
+    ((positive + negative)? + tail)?.mean_all()
 }
 
 /// [`adam_step`](crate::adam_step) with a tensor for each intermediate.

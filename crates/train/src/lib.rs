@@ -1,1 +1,49 @@
-//! Losses, Adam, one step, the loop: how a GAN is trained.
+//! How a GAN is trained: losses, Adam, one step, the loop.
+//!
+//! Read in this order: [`losses`] (each a line), [`step`](fn@step) (the algorithm), [`train`](fn@train) (the loop), [`draw`]
+//! (what is random, and how it is a function of the seed and the clock alone), [`Adam`].
+//!
+//! ```
+//! use candle_core::{Device, Tensor};
+//! use ganlet_train::{Gan, Observer, ObserverResult, Recipe, Report, train};
+//!
+//! // 32 images of 4 x 4 pixels, u8, as a data set has them.
+//! let pixels: Vec<u8> = (0..32 * 16).map(|i| if i % 3 == 0 { 255 } else { 0 }).collect();
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let images = Tensor::from_vec(pixels, (32, 16), &Device::Cpu)?;
+//!
+//! let mut recipe = Recipe::named("classic")?;
+//! (recipe.epochs, recipe.batch_size, recipe.report_every) = (2, 8, 4);
+//!
+//! struct Print;
+//! impl Observer for Print {
+//!     fn on_report(&mut self, report: &Report) -> ObserverResult {
+//!         Ok(println!("step {}: D {:.3}, G {:.3}", report.step, report.d_loss, report.g_loss))
+//!     }
+//! }
+//!
+//! let mut gan = Gan::new(&recipe, [4, 4], &Device::Cpu)?;
+//! train(&mut gan, &images, &recipe, &mut Print)?;
+//! assert_eq!(gan.steps, 8);
+//! let fakes = gan.generator.sample(&[0, 1, 2])?; // (3, 16) in [-1, 1]
+//! # Ok(())
+//! # }
+//! ```
+
+mod adam;
+pub mod draw;
+mod error;
+mod gan;
+pub mod losses;
+mod observer;
+mod recipe;
+mod step;
+mod train;
+
+pub use adam::{Adam, Moments};
+pub use error::{Error, Result};
+pub use gan::Gan;
+pub use observer::{Observer, ObserverResult, Report};
+pub use recipe::Recipe;
+pub use step::{StepLosses, step};
+pub use train::{steps_per_epoch, train};

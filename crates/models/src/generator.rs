@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor, Var};
+use ganlet_ops::Activation;
+use serde::{Deserialize, Serialize};
+
+use crate::weights::{self, Loaded};
+use crate::{Mlp, MlpConfig, Network, Result, sample_latents};
+
+/// The shape of a [`Generator`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// Components of a latent vector.
+    pub latent: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Rows and columns of an image, in pixels.
+    pub image: [usize; 2],
+}
+
+impl GeneratorConfig {
+    /// Pixels of an image.
+    pub fn pixels(&self) -> usize {
+        self.image[0].saturating_mul(self.image[1])
+    }
+
+    fn mlp(&self) -> MlpConfig {
+        MlpConfig::new(self.latent, &self.hidden, self.pixels(), Activation::Tanh)
+    }
+}
+
+/// Latent vectors to images: an [`Mlp`] that ends in Tanh.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    config: GeneratorConfig,
+    mlp: Mlp,
+}
+
+/// How many images [`Generator::sample`] makes in one pass.
+const BLOCK: usize = 64;
+
+impl Generator {
+    /// Draws the initial weights, a function of `seed` alone.
+    ///
+    /// # Errors
+    /// When a width is 0, the network is too large, or the device has no room.
+    pub fn new(config: GeneratorConfig, seed: u64, device: &Device) -> Result<Self> {
+        let mlp = Mlp::new(config.mlp(), seed, 0, device)?;
+        Ok(Self { config, mlp })
+    }
+
+    /// The shape.
+    pub fn config(&self) -> &GeneratorConfig {
+        &self.config
+    }
+
+    /// The layers.
+    pub fn mlp(&self) -> &Mlp {
+        &self.mlp
+    }
+
+    /// The number of weights and biases.
+    pub fn parameter_count(&self) -> usize {
+        self.mlp.parameter_count()
+    }
+
+    /// Latents `(B, latent)`, any values, standard normal in training -> images `(B, rows * columns)` f32 in `[-1, 1]`.
+    ///
+    /// # Errors
+    /// When the latents do not fit.
+    pub fn generate(&self, latents: &Tensor) -> Result<Tensor> {
+        Ok(self.mlp.forward(latents, true)?)
+    }
+
+    /// The numbered samples: `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a function of `seeds[i]` alone, to the bit.
+    ///
+    /// (A matrix product may round differently for another number of rows. So this always makes a whole number of
+    /// blocks, filled up with rows that are dropped.)
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn sample(&self, seeds: &[u64]) -> Result<Tensor> {
+        let device = self.mlp.parameters()[0].1.device();
+        let mut blocks = Vec::with_capacity(seeds.len().div_ceil(BLOCK));
+        for seeds in seeds.chunks(BLOCK) {
+            let mut padded = [0; BLOCK];
+            padded[..seeds.len()].copy_from_slice(seeds);
+            let images = self.generate(&sample_latents(&padded, self.config.latent, device)?)?;
+            blocks.push(images.narrow(0, 0, seeds.len())?);
+        }
+        if blocks.is_empty() {
+            return Ok(Tensor::zeros(
+                (0, self.config.pixels()),
+                candle_core::DType::F32,
+                device,
+            )?);
+        }
+        Ok(Tensor::cat(&blocks, 0)?)
+    }
+
+    /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata.
+    ///
+    /// # Errors
+    /// When the weights cannot be read from the device.
+    pub fn to_bytes(&self, extra: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        weights::to_bytes(&self.mlp, weights::Kind::Generator, &self.config, extra)
+    }
+
+    /// From a file that [`Generator::to_bytes`] made, or that PyTorch made from the state dict of an `nn.Sequential`.
+    ///
+    /// The latter has no configuration: the widths then come from the shapes, the activations are those of this
+    /// crate, the image is taken for a square where that is possible, and [`Loaded::assumed`] says so.
+    ///
+    /// # Errors
+    /// When the bytes are not such a file: a variant of [`Error`](crate::Error) per way.
+    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Loaded<Self>> {
+        weights::from_bytes(
+            bytes,
+            device,
+            weights::Kind::Generator,
+            |widths| {
+                let [latent, hidden @ .., pixels] = widths else {
+                    return None;
+                };
+                let side = pixels.isqrt();
+                let image = if side * side == *pixels {
+                    [side, side]
+                } else {
+                    [1, *pixels]
+                };
+                Some(GeneratorConfig {
+                    latent: *latent,
+                    hidden: hidden.to_vec(),
+                    image,
+                })
+            },
+            GeneratorConfig::mlp,
+            |config, mlp| Self { config, mlp },
+        )
+    }
+}
+
+impl Network for Generator {
+    fn forward(&self, latents: &Tensor) -> candle_core::Result<Tensor> {
+        self.mlp.forward(latents, false)
+    }
+
+    fn forward_frozen(&self, latents: &Tensor) -> candle_core::Result<Tensor> {
+        self.mlp.forward(latents, true)
+    }
+
+    fn parameters(&self) -> &[(String, Var)] {
+        self.mlp.parameters()
+    }
+}

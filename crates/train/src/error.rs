@@ -1,0 +1,91 @@
+use candle_core::{DType, Shape};
+
+/// Why there is no training, or why it ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no built-in recipe of that name.
+    #[error("expected a recipe among {known:?}, found `{found}`")]
+    UnknownRecipe {
+        /// What was asked for.
+        found: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+
+    /// The text is not a complete recipe.
+    #[error("the recipe cannot be read")]
+    ReadRecipe(#[source] toml::de::Error),
+
+    /// The recipe could not be written.
+    #[error("the recipe cannot be written")]
+    WriteRecipe(#[source] toml::ser::Error),
+
+    /// A field of the recipe is out of its range.
+    #[error("recipe field `{field}`: expected {expected}, found {found}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// Its range.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+
+    /// There are fewer images than one batch takes.
+    #[error("recipe field `batch_size`: expected at most the {images} images there are, found {batch_size}")]
+    TooFewImages {
+        /// Images in the data set.
+        images: usize,
+        /// Images in a batch.
+        batch_size: usize,
+    },
+
+    /// The images are not a matrix of bytes.
+    #[error("expected the images as a u8 tensor (N, D), found {dtype:?} {shape:?}")]
+    Images {
+        /// The type of what was given.
+        dtype: DType,
+        /// Its shape.
+        shape: Shape,
+    },
+
+    /// A parameter does not take part in the loss.
+    #[error("the loss has no gradient for parameter `{parameter}`")]
+    NoGradient {
+        /// Its name.
+        parameter: String,
+    },
+
+    /// The losses are no longer numbers.
+    #[error("the losses at step {step} are not finite: D {d_loss}, G {g_loss}")]
+    Diverged {
+        /// The step whose report shows it.
+        step: u64,
+        /// The discriminator's loss.
+        d_loss: f32,
+        /// The generator's loss.
+        g_loss: f32,
+    },
+
+    /// An observer could not do its part.
+    #[error("at step {step}, what watches the training failed")]
+    Observer {
+        /// The step that was done.
+        step: u64,
+        /// What it says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A network could not be made.
+    #[error("cannot make the networks")]
+    Network(#[from] ganlet_models::Error),
+
+    /// A tensor operation failed.
+    #[error("a tensor operation failed")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

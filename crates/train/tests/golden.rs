@@ -1,0 +1,160 @@
+//! Ten steps and the losses, as PyTorch computes them (`scripts/golden.py` made the files).
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor, Var};
+use ganlet_models::{Discriminator, Generator, Network};
+use ganlet_ops::{bce_with_logits, gather_normalize};
+use ganlet_train::draw::Noise;
+use ganlet_train::{Adam, Gan, Recipe, step};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+
+const CLASSIC: &[u8] = include_bytes!("golden/classic.safetensors");
+const LOSSES: &[u8] = include_bytes!("golden/losses.safetensors");
+
+/// Relative, for losses and scores.
+const LOSS_TOLERANCE: f32 = 1e-4;
+/// Absolute, for weights and moments after ten steps.
+const WEIGHT_TOLERANCE: f32 = 1e-5;
+
+fn values(file: &SafeTensors, name: &str) -> Vec<f32> {
+    let data = file.tensor(name).unwrap_or_else(|_| panic!("no tensor {name}"));
+    data.data()
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|&b| f32::from_le_bytes(b))
+        .collect()
+}
+
+fn tensor(file: &SafeTensors, name: &str) -> Tensor {
+    Tensor::from_vec(
+        values(file, name),
+        file.tensor(name).unwrap().shape(),
+        &Device::Cpu,
+    )
+    .unwrap()
+}
+
+/// The tensors under `prefix` as a file of their own: what PyTorch's `save_file(model.state_dict())` writes.
+fn state_dict(file: &SafeTensors, prefix: &str) -> Vec<u8> {
+    let tensors: BTreeMap<String, TensorView> = file
+        .tensors()
+        .into_iter()
+        .filter_map(|(name, view)| Some((name.strip_prefix(prefix)?.to_owned(), view)))
+        .collect();
+    safetensors::serialize(tensors, None).unwrap()
+}
+
+fn assert_close(what: &str, got: &[f32], expected: &[f32], allowed: impl Fn(f32) -> f32) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    for (i, (&g, &e)) in got.iter().zip(expected).enumerate() {
+        assert!(
+            (g - e).abs() <= allowed(e),
+            "{what}, element {i}: {g}, PyTorch has {e}"
+        );
+    }
+}
+
+#[test]
+fn ten_steps_are_pytorchs() {
+    let file = SafeTensors::deserialize(CLASSIC).unwrap();
+    let metadata = SafeTensors::read_metadata(CLASSIC)
+        .unwrap()
+        .1
+        .metadata()
+        .clone()
+        .unwrap();
+    let mut recipe = Recipe::named("classic").unwrap();
+    recipe.learning_rate = metadata["learning_rate"].parse().unwrap();
+
+    let cpu = &Device::Cpu;
+    let generator = Generator::from_bytes(&state_dict(&file, "initial.generator."), cpu)
+        .unwrap()
+        .network;
+    let discriminator = Discriminator::from_bytes(&state_dict(&file, "initial.discriminator."), cpu)
+        .unwrap()
+        .network;
+    let mut gan = Gan::from_networks(generator, discriminator, &recipe);
+
+    let mut numbers: [Vec<f32>; 4] = Default::default();
+    for k in 0..10 {
+        // The batch by our own way from bytes, which must be PyTorch's.
+        let pixels = file.tensor(&format!("pixels.{k}")).unwrap();
+        let pixels = Tensor::from_slice(pixels.data(), pixels.shape(), cpu).unwrap();
+        let all: Vec<u32> = (0..pixels.dim(0).unwrap() as u32).collect();
+        let real = gather_normalize(&pixels, &Tensor::new(all, cpu).unwrap()).unwrap();
+        let images = values(&file, &format!("images.{k}"));
+        assert_close(
+            "images",
+            &real.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            &images,
+            |_| 1e-6,
+        );
+
+        let noise = Noise {
+            discriminator: tensor(&file, &format!("noise_d.{k}")),
+            generator: tensor(&file, &format!("noise_g.{k}")),
+        };
+        let losses = step(&mut gan, &real, &noise).unwrap();
+        let mean_probability = |logits: &Tensor| {
+            let logits = logits.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            logits.iter().map(|l| 1. / (1. + (-l).exp())).sum::<f32>() / logits.len() as f32
+        };
+        numbers[0].push(losses.d_loss.to_scalar().unwrap());
+        numbers[1].push(losses.g_loss.to_scalar().unwrap());
+        numbers[2].push(mean_probability(&losses.real_logits));
+        numbers[3].push(mean_probability(&losses.fake_logits));
+    }
+    for (got, name) in numbers.iter().zip(["d_loss", "g_loss", "d_real", "d_fake"]) {
+        assert_close(name, got, &values(&file, name), |e| LOSS_TOLERANCE * e.abs());
+    }
+
+    let check = |network: &str, parameters: &[(String, Var)], adam: &Adam| {
+        for (name, var) in parameters {
+            let moments = &adam.moments[name];
+            for (what, got) in [
+                (format!("final.{network}.{name}"), var.as_tensor()),
+                (format!("final.{network}_adam.exp_avg.{name}"), &moments.m),
+                (format!("final.{network}_adam.exp_avg_sq.{name}"), &moments.v),
+            ] {
+                let got = got.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                assert_close(&what, &got, &values(&file, &what), |_| WEIGHT_TOLERANCE);
+            }
+        }
+    };
+    check("generator", gan.generator.parameters(), &gan.generator_adam);
+    check(
+        "discriminator",
+        gan.discriminator.parameters(),
+        &gan.discriminator_adam,
+    );
+}
+
+#[test]
+fn losses_and_their_gradients_are_pytorchs_at_any_magnitude() {
+    let file = SafeTensors::deserialize(LOSSES).unwrap();
+    for (name, target) in [("real", 1.), ("fake", 0.)] {
+        for (i, &logit) in values(&file, "logits").iter().enumerate() {
+            let logit = Var::new(&[logit], &Device::Cpu).unwrap();
+            let loss = bce_with_logits(&logit, target).unwrap();
+            let gradient = loss
+                .backward()
+                .unwrap()
+                .get(&logit)
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap();
+            for (what, got) in [
+                ("loss", loss.to_scalar::<f32>().unwrap()),
+                ("gradient", gradient[0]),
+            ] {
+                let expected = values(&file, &format!("{name}.{what}"))[i];
+                // PyTorch's gradient is a difference from 1, rounded in f64.
+                let allowed = |e: f32| 1e-6 * e.abs() + 1e-15;
+                assert_close(&format!("{name}.{what} at {logit}"), &[got], &[expected], allowed);
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The loop: what comes out depends on the recipe and the images alone, and whoever watches is told on time.
+
+use candle_core::{DType, Device, Tensor};
+use ganlet_models::Network;
+use ganlet_train::{Error, Gan, Observer, ObserverResult, Recipe, Report, train};
+
+/// 50 images of 3 x 4 pixels.
+fn images() -> Tensor {
+    let pixels: Vec<u8> = (0..50 * 12).map(|i| (i * 37 % 251) as u8).collect();
+    Tensor::from_vec(pixels, (50, 12), &Device::Cpu).unwrap()
+}
+
+/// 7 steps an epoch, with one image left over.
+fn recipe() -> Recipe {
+    Recipe {
+        epochs: 3,
+        batch_size: 7,
+        latent: 5,
+        generator_hidden: vec![9],
+        discriminator_hidden: vec![8, 6],
+        report_every: 4,
+        ..Recipe::named("classic").unwrap()
+    }
+}
+
+fn weights(gan: &Gan) -> Vec<Vec<f32>> {
+    let all = gan
+        .generator
+        .parameters()
+        .iter()
+        .chain(gan.discriminator.parameters());
+    all.map(|(_, var)| var.flatten_all().unwrap().to_vec1().unwrap())
+        .collect()
+}
+
+#[derive(Default)]
+struct Record {
+    steps: u64,
+    reports: Vec<Report>,
+    epochs: Vec<(u64, u64)>,
+    fail_at_epoch: Option<u64>,
+}
+
+impl Observer for Record {
+    fn on_step(&mut self, steps: u64) {
+        self.steps += 1;
+        assert_eq!(self.steps, steps);
+    }
+
+    fn on_report(&mut self, report: &Report) -> ObserverResult {
+        self.reports.push(*report);
+        Ok(())
+    }
+
+    fn on_epoch(&mut self, epoch: u64, gan: &Gan) -> ObserverResult {
+        self.epochs.push((epoch, gan.steps));
+        if self.fail_at_epoch == Some(epoch) {
+            Err("the disk is full".into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn run(recipe: &Recipe, observer: &mut Record) -> Result<Gan, Error> {
+    let mut gan = Gan::new(recipe, [3, 4], &Device::Cpu)?;
+    train(&mut gan, &images(), recipe, observer)?;
+    Ok(gan)
+}
+
+#[test]
+fn observers_are_told_on_time() {
+    let mut record = Record::default();
+    run(&recipe(), &mut record).unwrap();
+    assert_eq!(record.epochs, [(1, 7), (2, 14), (3, 21)]);
+    let at: Vec<_> = record
+        .reports
+        .iter()
+        .map(|r| (r.epoch, r.step, r.images))
+        .collect();
+    // Every fourth step, and the last.
+    assert_eq!(
+        at,
+        [
+            (1, 4, 28),
+            (2, 8, 56),
+            (2, 12, 84),
+            (3, 16, 112),
+            (3, 20, 140),
+            (3, 21, 147)
+        ]
+    );
+    // Before it has learned much, D is undecided and its loss is about 2 ln 2.
+    let first = &record.reports[0];
+    assert!(
+        (first.d_loss - 2. * 2f32.ln()).abs() < 0.2 && (first.d_real - 0.5).abs() < 0.1,
+        "{first:?}"
+    );
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_bits_and_another_seed_others() {
+    let [a, b] = [(), ()].map(|()| weights(&run(&recipe(), &mut Record::default()).unwrap()));
+    assert_eq!(a, b);
+    let other = Recipe { seed: 1, ..recipe() };
+    assert_ne!(a, weights(&run(&other, &mut Record::default()).unwrap()));
+}
+
+#[test]
+fn going_on_after_any_epoch_gives_the_bits_of_an_unbroken_training() {
+    let unbroken = weights(&run(&recipe(), &mut Record::default()).unwrap());
+    let mut gan = run(
+        &Recipe {
+            epochs: 1,
+            ..recipe()
+        },
+        &mut Record::default(),
+    )
+    .unwrap();
+    let mut record = Record {
+        steps: gan.steps,
+        ..Record::default()
+    };
+    train(&mut gan, &images(), &recipe(), &mut record).unwrap();
+    assert_eq!(weights(&gan), unbroken);
+    assert_eq!(record.epochs, [(2, 14), (3, 21)]);
+    // A finished training has nothing left to do.
+    train(&mut gan, &images(), &recipe(), &mut Record::default()).unwrap();
+    assert_eq!(weights(&gan), unbroken);
+}
+
+#[test]
+fn an_observer_that_fails_ends_the_training_with_its_reason() {
+    let mut record = Record {
+        fail_at_epoch: Some(2),
+        ..Record::default()
+    };
+    match run(&recipe(), &mut record) {
+        Err(Error::Observer { step: 14, source }) => assert_eq!(source.to_string(), "the disk is full"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_an_error() {
+    let fails = |recipe: &Recipe, images: &Tensor| {
+        let mut gan = Gan::new(recipe, [3, 4], &Device::Cpu)?;
+        train(&mut gan, images, recipe, &mut ())
+    };
+    let large = Recipe {
+        batch_size: 51,
+        ..recipe()
+    };
+    assert!(matches!(
+        fails(&large, &images()),
+        Err(Error::TooFewImages {
+            images: 50,
+            batch_size: 51
+        })
+    ));
+    let floats = images().to_dtype(DType::F32).unwrap();
+    assert!(matches!(fails(&recipe(), &floats), Err(Error::Images { .. })));
+    let flat = images().flatten_all().unwrap();
+    assert!(matches!(fails(&recipe(), &flat), Err(Error::Images { .. })));
+    let other_size = images().reshape((60, 10)).unwrap();
+    assert!(matches!(fails(&recipe(), &other_size), Err(Error::Tensor(_))));
+    let divergent = Recipe {
+        learning_rate: 1e30,
+        epochs: 30,
+        ..recipe()
+    };
+    assert!(matches!(
+        fails(&divergent, &images()),
+        Err(Error::Diverged { .. })
+    ));
+}
