@@ -1,2 +1,41 @@
-//! The `ganlet` program.
-fn main() {}
+//! The `ganlet` program: arguments -> configuration -> the calls of the crates below -> a run directory.
+
+mod args;
+mod train;
+mod sample;
+mod data;
+
+mod recorder;
+mod run_dir;
+mod environment;
+
+mod device;
+mod seeds;
+mod npy;
+mod files;
+
+mod progress;
+mod console;
+mod error;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Verb};
+
+/// Every operation on tensors allocates its result; the system's allocator would map and clear that memory anew each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let done = match Args::parse().verb {
+        Verb::Train(args) => train::run(&args),
+        Verb::Sample(args) => sample::run(&args),
+        Verb::Data(args) => data::run(&args.verb),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}

@@ -1,0 +1,244 @@
+//! The command line, field by field as it is typed. What the fields mean together is settled in the file of each verb.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueHint};
+
+use crate::device::DeviceChoice;
+use crate::seeds::Seeds;
+
+/// Trains generative adversarial networks on small pictures, MNIST and its like.
+///
+/// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, and `data` looks
+/// after the data sets.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ganlet",
+    version,
+    max_term_width = 100,
+    after_help = "\
+EXAMPLES:
+  ganlet train                        Train the classic recipe on MNIST
+  ganlet sample runs/RUN              See what it learned to draw
+  ganlet data info                    See which data sets are at hand
+  ganlet help train                   Read all about training"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Train(TrainArgs),
+    Sample(SampleArgs),
+    Data(DataArgs),
+}
+
+/// Train a GAN and leave a run directory with its pictures, numbers and weights.
+///
+/// What is trained is a recipe: `--recipe` names one, `--config` reads one from a file, and the flags below it change
+/// single values. The same recipe gives the same bits, for any number of threads.
+///
+/// The run directory holds recipe.toml, environment.json, metrics.jsonl (the numbers of each report), samples/ (64 pictures
+/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch). Its path is printed
+/// on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet train                                     The classic recipe on MNIST, into runs/classic-mnist-seed0
+  ganlet train --dry-run                           Show what that would do, and do nothing
+  ganlet train --epochs 20 --seed 7                Shorter, and other random numbers
+  ganlet train --dataset synthetic-digits          Needs no network
+  ganlet train --data-dir my-images --out runs/my  Your own IDX files
+  ganlet train --config runs/my/recipe.toml --data-dir my-images --out runs/again
+                                                   The same bits again
+
+ENVIRONMENT:
+  GANLET_DATA_DIR      Where the files of the data sets are, as --data-dir
+  GANLET_MIRROR        Where to download data sets from
+  CANDLE_NUM_THREADS   Threads to train with, one per core unless set (RAYON_NUM_THREADS works too)
+  NO_COLOR             Plain text")]
+pub(crate) struct TrainArgs {
+    /// Recipe to train [default: classic]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "What to train",
+        conflicts_with = "config"
+    )]
+    pub(crate) recipe: Option<String>,
+
+    /// Recipe file to train, such as the recipe.toml of a run
+    #[arg(long, value_name = "FILE", help_heading = "What to train", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Passes over the training images [default: the recipe's; classic: 200]
+    #[arg(long, value_name = "N", help_heading = "What to train", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) epochs: Option<u64>,
+
+    /// Images in a step [default: the recipe's; classic: 100]
+    #[arg(long, value_name = "N", help_heading = "What to train", value_parser = positive)]
+    pub(crate) batch_size: Option<usize>,
+
+    /// What the random numbers follow from [default: the recipe's; classic: 0]
+    #[arg(long, value_name = "N", help_heading = "What to train")]
+    pub(crate) seed: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) data: SourceArgs,
+
+    /// Data set to train on: mnist, fashion-mnist, kmnist or synthetic-digits [default: the recipe's; else mnist where
+    /// it can be had, and synthetic-digits with a warning where not]
+    #[arg(long, value_name = "NAME", help_heading = "What to train on")]
+    pub(crate) dataset: Option<String>,
+
+    /// Run directory to make [default: runs/RECIPE-DATASET-seedN]
+    #[arg(long, value_name = "RUN", help_heading = "What it leaves", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Replace the run in the run directory, if it holds one; files that no run makes stay
+    #[arg(long, help_heading = "What it leaves")]
+    pub(crate) overwrite: bool,
+
+    /// Show what would be trained, on what and where to; download and write nothing
+    #[arg(long, help_heading = "What it leaves")]
+    pub(crate) dry_run: bool,
+
+    /// Say nothing but warnings and errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// Device to train on: auto, cpu, cuda or cuda:N; auto is CUDA where it is built in and there is a GPU, else the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Where data sets come from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SourceArgs {
+    /// Folder with the IDX files of the data set, plain or gzipped
+    #[arg(long, value_name = "DIR", help_heading = "What to train on", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Use only what is on this machine
+    #[arg(long, help_heading = "What to train on")]
+    pub(crate) offline: bool,
+}
+
+/// Draw pictures with a trained generator.
+///
+/// Sample N is a function of its seed N alone: it is the same picture, bit for bit, whichever others are drawn with it.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet sample runs/classic-mnist-seed0                        One grid of 64 pictures
+  ganlet sample runs/classic-mnist-seed0 --seeds 7 --out 7.png  One picture
+  ganlet sample runs/classic-mnist-seed0 --seeds 0-99 --out digits/
+                                                                A PNG file each
+  ganlet sample generator.safetensors --seeds 0-9999 --out samples.npy
+                                                                Numbers: numpy.load gives (10000, 784) float32 in [-1, 1]")]
+pub(crate) struct SampleArgs {
+    /// Run directory, or a generator's weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// Which samples: a number, a range, or several of them, as in 1,5,9-12
+    #[arg(long, value_name = "SEEDS", default_value = "0-63")]
+    pub(crate) seeds: Seeds,
+
+    /// Draw the latents in this .npy file instead, (N, latent) of float32 or float64
+    #[arg(long, value_name = "FILE.npy", conflicts_with = "seeds", value_hint = ValueHint::FilePath)]
+    pub(crate) latents: Option<PathBuf>,
+
+    /// Where to: FILE.png for a grid, FILE.npy for numbers, a folder for a PNG file each; existing files are replaced
+    /// [default: a grid in the samples folder of the run, or beside the weights]
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Pictures in a row of the grid
+    #[arg(long, value_name = "N", default_value = "8", value_parser = positive)]
+    pub(crate) per_row: usize,
+
+    /// Device to draw on: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Fetch, verify and describe data sets.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet data info                  Every data set: what it is, and whether it is at hand
+  ganlet data fetch mnist           Download MNIST, verify it, and keep it for later
+  ganlet data verify mnist          Compare the files at hand with the published checksums
+
+ENVIRONMENT:
+  GANLET_DATA_DIR      Where the files of the data sets are, as --data-dir
+  GANLET_MIRROR        Where to download data sets from")]
+pub(crate) struct DataArgs {
+    #[command(subcommand)]
+    pub(crate) verb: DataVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataVerb {
+    /// Download a data set into the cache, unless it is at hand
+    Fetch {
+        /// Data set: mnist, fashion-mnist or kmnist
+        #[arg(value_name = "NAME", default_value = "mnist")]
+        name: String,
+
+        /// Folder to keep it in, in a subfolder of its name [default: ganlet in the user's cache folder]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        data_dir: Option<PathBuf>,
+
+        /// Do not download: fail if a file is missing
+        #[arg(long)]
+        offline: bool,
+    },
+
+    /// Compare the files of a data set with the published checksums; the exit code is 1 where one is damaged
+    Verify {
+        /// Data set: mnist, fashion-mnist, kmnist or synthetic-digits
+        #[arg(value_name = "NAME", default_value = "mnist")]
+        name: String,
+
+        /// Folder with the IDX files of the data set, plain or gzipped
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        data_dir: Option<PathBuf>,
+    },
+
+    /// Describe a data set, or all of them; downloads nothing
+    Info {
+        /// Data set: mnist, fashion-mnist, kmnist or synthetic-digits [default: all]
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+
+        /// Folder with the IDX files of the data set, plain or gzipped
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// A whole number of at least one.
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,117 @@
+//! `environment.json`: what a run was made with, beside its recipe.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use candle_core::Device;
+use ganlet_data::Loaded;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::run_dir::{self, RunDir};
+use crate::{data, device, files};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Environment {
+    /// The version of this program.
+    ganlet: &'static str,
+    device: String,
+    /// Threads on the CPU.
+    threads: usize,
+    dataset: DataSet,
+    /// In UTC, as RFC 3339 has it.
+    started: String,
+    /// None while the run goes on, and for ever if it was stopped.
+    finished: Option<String>,
+    /// From the first step to the last.
+    seconds: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct DataSet {
+    name: String,
+    /// The folder of its files, or how it was come by.
+    source: String,
+    /// The name of the content.
+    digest: String,
+    images: usize,
+    rows: usize,
+    columns: usize,
+    /// Why it is not the data set that one would expect, where it is not.
+    warning: Option<String>,
+}
+
+impl Environment {
+    pub(crate) fn new(loaded: &Loaded, device: &Device) -> Self {
+        let Loaded { dataset, source, fallback, .. } = loaded;
+        Self {
+            ganlet: env!("CARGO_PKG_VERSION"),
+            device: device::name(device),
+            threads: device::threads(),
+            dataset: DataSet {
+                name: dataset.name().into(),
+                source: data::place(source),
+                digest: dataset.digest(),
+                images: dataset.train().len(),
+                rows: dataset.rows(),
+                columns: dataset.cols(),
+                warning: fallback.clone(),
+            },
+            started: timestamp(SystemTime::now()),
+            finished: None,
+            seconds: None,
+        }
+    }
+
+    pub(crate) fn finish(&mut self, training: Duration) {
+        self.finished = Some(timestamp(SystemTime::now()));
+        self.seconds = Some(training.as_secs_f64());
+    }
+
+    pub(crate) fn write(&self, run: &RunDir) -> Result<()> {
+        let mut json = serde_json::to_string_pretty(self)?;
+        json.push('\n');
+        files::replace(&run.file(run_dir::ENVIRONMENT), json.as_bytes())
+    }
+}
+
+/// `2026-11-24T15:45:13Z`.
+fn timestamp(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of the Gregorian calendar, from the days since 1970-01-01.
+///
+/// Counted in years that begin with March, so that the leap day is the last: in them month m begins on day
+/// (153 m + 2) / 5, and 400 years are 146,097 days.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // from 0000-03-01
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    match month < 10 {
+        true => (era * 400 + year, month + 3, day),
+        false => (era * 400 + year + 1, month - 9, day),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
+        // From `date -u -d @SECONDS`.
+        assert_eq!(at(0), "1970-01-01T00:00:00Z");
+        assert_eq!(at(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(at(1_709_251_199), "2024-02-29T23:59:59Z");
+        assert_eq!(at(1_795_535_113), "2026-11-24T15:45:13Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,182 @@
+//! What can go wrong, and what to do about it.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ganlet_data::Name;
+
+use crate::{console, npy};
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command did not do what it was asked to. The sentences name the argument or the file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write to standard output")]
+    Print(#[source] io::Error),
+
+    #[error("--device cuda:{number}: this program was built without CUDA")]
+    CudaNotBuilt { number: usize },
+    #[error("--device cuda:{number}: there is no NVIDIA driver on this machine, or it cannot be loaded")]
+    CudaDriver { number: usize },
+    #[error("--device cuda:{number}: there is no such GPU, or it cannot be used")]
+    Cuda { number: usize, source: candle_core::Error },
+
+    #[error("--recipe {name}")]
+    Recipe { name: String, source: ganlet_train::Error },
+    #[error("--config {}", path.display())]
+    Config { path: PathBuf, source: ganlet_train::Error },
+    #[error("--config {}: it is not text", path.display())]
+    ConfigNotText { path: PathBuf },
+    #[error("the recipe was trained on images of your own (dataset = \"custom\"): which are they?")]
+    CustomData,
+    #[error("--out {}: there is a run in this directory already", path.display())]
+    RunExists { path: PathBuf },
+
+    #[error("{}: there is no such file or run directory", path.display())]
+    NoModel { path: PathBuf },
+    #[error("{}: there is no {} in this directory", path.display(), crate::run_dir::GENERATOR)]
+    NoWeights { path: PathBuf },
+    #[error("{}: these are not the weights of a generator", path.display())]
+    Weights { path: PathBuf, source: ganlet_models::Error },
+    #[error("--latents {}", path.display())]
+    Latents { path: PathBuf, source: npy::Error },
+    #[error(
+        "--latents {}: the generator takes rows of {expected} numbers, found {} rows of {}", path.display(), found.0, found.1
+    )]
+    LatentShape { path: PathBuf, expected: usize, found: (u64, usize) },
+    #[error("--out {}: only .png and .npy files can be written", path.display())]
+    OutFormat { path: PathBuf },
+    #[error("{count} pictures are too many for {what}, which holds {most}")]
+    TooMany { count: u64, what: &'static str, most: u64 },
+
+    #[error("{name}: {files} of its files are not as published")]
+    Damaged { name: Name, files: usize },
+
+    #[error(transparent)]
+    Data(#[from] ganlet_data::Error),
+    #[error(transparent)]
+    Models(#[from] ganlet_models::Error),
+    #[error(transparent)]
+    Train(#[from] ganlet_train::Error),
+    #[error(transparent)]
+    Viz(#[from] ganlet_viz::Error),
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl Error {
+    pub(crate) fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read { path: path.into(), source }
+    }
+
+    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write { path: path.into(), source }
+    }
+
+    /// Says what went wrong, why, and what to do next.
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut sentences = chain(self).into_iter();
+        console::error(sentences.next().unwrap_or_default());
+        for cause in sentences {
+            console::note(format_args!("  caused by: {cause}"));
+        }
+        if let Some(hint) = self.hint() {
+            console::hint(hint);
+        }
+        ExitCode::FAILURE
+    }
+
+    /// The next command, or what to look at.
+    fn hint(&self) -> Option<String> {
+        use ganlet_data::Error as Data;
+        use ganlet_train::Error as Train;
+
+        Some(match self {
+            Self::CudaNotBuilt { .. } => {
+                "use --device cpu, or build with CUDA: cargo build --release --features cuda, which needs its toolkit; \
+                 cargo xtask cuda build brings its own"
+                    .into()
+            }
+            Self::CudaDriver { .. } | Self::Cuda { .. } => "`nvidia-smi` shows the GPUs; --device cpu needs none".into(),
+            Self::Recipe { .. } => "ganlet train --dry-run shows what would be trained".into(),
+            Self::Config { .. } | Self::ConfigNotText { .. } => {
+                "a run's recipe.toml is an example; ganlet train --dry-run prints one".into()
+            }
+            Self::CustomData => "name their folder with --data-dir, or other images with --dataset".into(),
+            Self::RunExists { .. } => "choose another directory with --out, or replace the run with --overwrite".into(),
+            Self::NoModel { .. } => "`ganlet train` makes a run; ls runs/ shows those that there are".into(),
+            Self::NoWeights { path } if path.join(crate::run_dir::RECIPE).exists() => format!(
+                "the run was stopped before its first epoch was over: ganlet train --config {} --overwrite --out {}",
+                path.join(crate::run_dir::RECIPE).display(),
+                path.display()
+            ),
+            Self::NoWeights { .. } => "name a run directory or a .safetensors file; `ganlet train` makes both".into(),
+            Self::Weights { .. } => {
+                "a run's generator.safetensors is one; `ganlet train` makes it".into()
+            }
+            Self::LatentShape { .. } | Self::Latents { .. } => {
+                "numpy.save(\"z.npy\", numpy.random.randn(N, latent).astype(\"float32\")) makes such a file".into()
+            }
+            Self::OutFormat { .. } => {
+                "end it with .png for a grid, .npy for numbers, or / for a folder of PNG files".into()
+            }
+            Self::TooMany { what: "one .npy file", .. } => "draw them in several commands, each with some of the --seeds".into(),
+            Self::TooMany { .. } => "--out samples.npy takes more, and --seeds fewer".into(),
+            Self::Damaged { name, .. } => format!("ganlet data fetch {name} replaces those in its own cache"),
+            Self::Data(Data::UnknownName { .. }) => "ganlet data info describes them".into(),
+            Self::Data(Data::NotFound { name, .. }) => format!("ganlet data fetch {name}"),
+            Self::Data(Data::Download { .. } | Data::NoCacheFolder) => {
+                "name a folder with the files by --data-dir, or another address by GANLET_MIRROR; \
+                 --dataset synthetic-digits needs no network"
+                    .into()
+            }
+            Self::Data(Data::MissingFolder { .. } | Data::MissingFile { .. }) => {
+                "--data-dir takes the folder of these four files; ganlet data info says where each data set is".into()
+            }
+            Self::Data(Data::Idx { .. } | Data::Digest { .. } | Data::Mismatch { .. }) => {
+                "replace the file, or remove it to have it downloaded; ganlet data verify checks the files".into()
+            }
+            Self::Train(Train::TooFewImages { .. }) => "choose a smaller --batch-size".into(),
+            Self::Train(Train::Diverged { .. }) => {
+                "a smaller learning_rate in the recipe trains more steadily; the weights of the epoch before are kept".into()
+            }
+            Self::Write { .. } => "is there room, and may you write there? --out chooses another place".into(),
+            _ => return inner(self)?.hint(),
+        })
+    }
+}
+
+/// The error of ours that one of another crate carries, as that of a training carries its observer's.
+fn inner(error: &Error) -> Option<&Error> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(error) = cause.downcast_ref() {
+            return Some(error);
+        }
+        source = cause.source();
+    }
+    None
+}
+
+/// What an error says, and what its causes say; a sentence that the one before it ends with is not repeated.
+pub(crate) fn chain(error: &dyn StdError) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let sentence = error.to_string();
+        if sentences.last().is_none_or(|last| !last.ends_with(&sentence)) {
+            sentences.push(sentence);
+        }
+        next = error.source();
+    }
+    sentences
+}

@@ -1,0 +1,143 @@
+//! The run directory: which files a run makes, and that another run's are not lost to it.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `recipe.toml` | what was trained, complete: training it again gives the same bits |
+//! | `environment.json` | what it was trained with: version, device, threads, data, time |
+//! | `metrics.jsonl` | one JSON object per report |
+//! | `samples/real_images.png` | what the generator is to learn: the first training images |
+//! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 |
+//! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::files;
+
+pub(crate) const RECIPE: &str = "recipe.toml";
+pub(crate) const ENVIRONMENT: &str = "environment.json";
+pub(crate) const METRICS: &str = "metrics.jsonl";
+pub(crate) const GENERATOR: &str = "generator.safetensors";
+pub(crate) const DISCRIMINATOR: &str = "discriminator.safetensors";
+pub(crate) const SAMPLES: &str = "samples";
+const REAL_IMAGES: &str = "real_images.png";
+const FAKE_IMAGES: (&str, &str) = ("fake_images-", ".png");
+
+/// A run directory that is this run's own.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// Makes the directory, or takes one that is there and holds no run; with `overwrite`, removes the files of that run.
+    ///
+    /// Files that no run makes are left alone.
+    pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Self> {
+        check_free(path, overwrite)?;
+        for file in files_of_a_run(path)? {
+            files::remove(&file)?;
+        }
+        files::make_folder(&path.join(SAMPLES))?;
+        Ok(Self { path: path.into() })
+    }
+
+    /// The directory itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of one of its files.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn real_images(&self) -> PathBuf {
+        self.path.join(SAMPLES).join(REAL_IMAGES)
+    }
+
+    pub(crate) fn fake_images(&self, epoch: u64) -> PathBuf {
+        let (before, after) = FAKE_IMAGES;
+        self.path.join(SAMPLES).join(format!("{before}{epoch}{after}"))
+    }
+}
+
+/// Whether a run may be put there: an error where there is a run already and `overwrite` is not set.
+pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
+    match files_of_a_run(path)?.is_empty() || overwrite {
+        true => Ok(()),
+        false => Err(Error::RunExists { path: path.into() }),
+    }
+}
+
+/// The files in this folder that a run makes.
+fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
+    let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, DISCRIMINATOR];
+    let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
+
+    let samples = path.join(SAMPLES);
+    let entries = match fs::read_dir(&samples) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(source) => return Err(Error::read(&samples, source)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|source| Error::read(&samples, source))?;
+        if entry.file_name().to_str().is_some_and(is_picture_of_a_run) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn is_picture_of_a_run(name: &str) -> bool {
+    let (before, after) = FAKE_IMAGES;
+    let number = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    name == REAL_IMAGES
+        || number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// `runs/RECIPE-DATASET-seedN`, the directory of a run that was given none.
+pub(crate) fn default_path(recipe: &str, dataset: &str, seed: u64) -> PathBuf {
+    let name: String = format!("{recipe}-{dataset}-seed{seed}")
+        .chars()
+        .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .collect();
+    Path::new("runs").join(name.trim_start_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overwriting_a_run_spares_what_is_not_of_it() -> Result<()> {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("run");
+        let run = RunDir::create(&path, false)?;
+        // Nothing was written yet, so nothing is lost.
+        RunDir::create(&path, false)?;
+
+        let of_a_run =
+            [run.file(RECIPE), run.file(GENERATOR), run.real_images(), run.fake_images(1), run.fake_images(10)];
+        let of_others = ["notes.txt", "samples/seeds-0-63.png", "samples/fake_images-x.png", "samples/fake_images-.png"];
+        for file in of_a_run.iter().cloned().chain(of_others.map(|name| run.file(name))) {
+            files::replace(&file, b"x")?;
+        }
+        assert!(matches!(RunDir::create(&path, false), Err(Error::RunExists { .. })));
+        RunDir::create(&path, true)?;
+        assert!(of_a_run.iter().all(|file| !file.exists()));
+        assert!(of_others.iter().all(|name| run.file(name).exists()));
+        Ok(())
+    }
+
+    #[test]
+    fn the_default_path_stays_within_runs() {
+        let path = |recipe, dataset| default_path(recipe, dataset, 7).to_str().unwrap().to_owned();
+        assert_eq!(path("classic", "mnist"), "runs/classic-mnist-seed7");
+        assert_eq!(path("../../etc/x", "my data"), "runs/-..-etc-x-my-data-seed7");
+        assert_eq!(path("", "..\\"), "runs/-..--seed7");
+    }
+}

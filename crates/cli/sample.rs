@@ -1,0 +1,230 @@
+//! `ganlet sample`: seeds -> latents -> pictures, in a grid, as numbers, or one by one.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use ganlet_models::Generator;
+use ganlet_viz::{Layout, encode_png, grid};
+use indicatif::ProgressBar;
+
+use crate::args::SampleArgs;
+use crate::error::{Error, Result};
+use crate::seeds::Seeds;
+use crate::{console, files, npy, progress, run_dir};
+
+/// Pictures are drawn this many at a time, so that a million of them need no more memory than a few.
+const BLOCK: usize = 64;
+
+/// The most pictures that go into one grid, one folder, one file of numbers: beyond these a slip of the finger is more
+/// likely than a wish.
+const MOST_IN_GRID: u64 = 10_000;
+const MOST_IN_FOLDER: u64 = 100_000;
+const MOST_IN_NUMBERS: u64 = 10_000_000;
+
+pub(crate) fn run(args: &SampleArgs) -> Result<()> {
+    let weights = weights_file(&args.model)?;
+    let device = args.device.open()?;
+    let loaded = Generator::from_bytes(&files::read(&weights)?, &device)
+        .map_err(|source| Error::Weights { path: weights.clone(), source })?;
+    if let Some(assumed) = &loaded.assumed {
+        console::warning(format_args!("{}: {assumed}", weights.display()));
+    }
+    let generator = loaded.network;
+
+    let mut pictures = Pictures::new(args, &generator, &device)?;
+    let out = Out::parse(args, &weights)?;
+    out.check(pictures.count)?;
+    match &out {
+        Out::Grid(path) => write_grid(path, &mut pictures, args.per_row)?,
+        Out::Numbers(path) => write_numbers(path, &mut pictures)?,
+        Out::Folder(path) => write_folder(path, &mut pictures)?,
+    }
+    console::print(out.path().display())
+}
+
+/// The weights in a run directory, or the file itself.
+fn weights_file(model: &Path) -> Result<PathBuf> {
+    if !model.exists() {
+        return Err(Error::NoModel { path: model.into() });
+    }
+    if !model.is_dir() {
+        return Ok(model.into());
+    }
+    let file = model.join(run_dir::GENERATOR);
+    match file.exists() {
+        true => Ok(file),
+        false => Err(Error::NoWeights { path: model.into() }),
+    }
+}
+
+/// The pictures, drawn a block at a time.
+struct Pictures<'a> {
+    generator: &'a Generator,
+    device: &'a Device,
+    source: Source<'a>,
+    /// How many there are.
+    count: u64,
+    /// How many were drawn.
+    drawn: u64,
+    bar: ProgressBar,
+}
+
+/// What they are drawn from.
+enum Source<'a> {
+    Seeds(Box<dyn Iterator<Item = u64> + 'a>),
+    Latents { path: &'a Path, rows: npy::Rows<BufReader<File>> },
+}
+
+impl<'a> Pictures<'a> {
+    fn new(args: &'a SampleArgs, generator: &'a Generator, device: &'a Device) -> Result<Self> {
+        let (source, count) = match &args.latents {
+            None => {
+                let count = args.seeds.count().try_into().unwrap_or(u64::MAX);
+                (Source::Seeds(Box::new(args.seeds.iter())), count)
+            }
+            Some(path) => {
+                let file = File::open(path).map_err(|source| Error::read(path, source))?;
+                let rows = npy::Rows::open(BufReader::new(file))
+                    .map_err(|source| Error::Latents { path: path.into(), source })?;
+                let (found, expected) = ((rows.count(), rows.columns()), generator.config().latent);
+                if found.0 == 0 || found.1 != expected {
+                    return Err(Error::LatentShape { path: path.into(), expected, found });
+                }
+                (Source::Latents { path, rows }, found.0)
+            }
+        };
+        Ok(Self { generator, device, source, count, drawn: 0, bar: progress::counting(count) })
+    }
+
+    /// The next pictures, `(n, rows * columns)` f32 in [-1, 1] on the CPU, and a number for each: its seed, or its row.
+    fn next(&mut self) -> Result<Option<(Vec<u64>, Tensor)>> {
+        let (numbers, pictures) = match &mut self.source {
+            Source::Seeds(seeds) => {
+                let seeds: Vec<u64> = seeds.take(BLOCK).collect();
+                let pictures = self.generator.sample(&seeds)?;
+                (seeds, pictures)
+            }
+            Source::Latents { path, rows } => {
+                let latents =
+                    rows.read(BLOCK).map_err(|source| Error::Latents { path: path.to_path_buf(), source })?;
+                let latent = self.generator.config().latent;
+                let count = latents.len() / latent;
+                let latents = Tensor::from_vec(latents, (count, latent), self.device)?;
+                // A full block, for the reason that `Generator::sample` gives.
+                let block = latents.pad_with_zeros(0, 0, BLOCK - count)?;
+                let pictures = self.generator.generate(&block)?.narrow(0, 0, count)?;
+                ((self.drawn..).take(count).collect(), pictures)
+            }
+        };
+        self.drawn += numbers.len() as u64;
+        self.bar.set_position(self.drawn);
+        if numbers.is_empty() {
+            self.bar.finish_and_clear();
+            return Ok(None);
+        }
+        Ok(Some((numbers, pictures.to_device(&Device::Cpu)?)))
+    }
+
+    fn image(&self) -> [usize; 2] {
+        self.generator.config().image
+    }
+}
+
+fn write_grid(path: &Path, pictures: &mut Pictures, per_row: usize) -> Result<()> {
+    let mut blocks = Vec::new();
+    while let Some((_, block)) = pictures.next()? {
+        blocks.push(block);
+    }
+    let layout = Layout { per_row, ..Layout::default() };
+    let all = Tensor::cat(&blocks, 0)?;
+    files::replace(path, &encode_png(&grid(&all, pictures.image(), layout)?)?)
+}
+
+fn write_numbers(path: &Path, pictures: &mut Pictures) -> Result<()> {
+    files::replace_with(path, |out| {
+        let failed = |source| Error::write(path, source);
+        let [rows, columns] = pictures.image();
+        npy::write_header(out, pictures.count, rows * columns).map_err(failed)?;
+        while let Some((_, block)) = pictures.next()? {
+            npy::write_numbers(out, &block.flatten_all()?.to_vec1()?).map_err(failed)?;
+        }
+        out.flush().map_err(failed)
+    })
+}
+
+fn write_folder(path: &Path, pictures: &mut Pictures) -> Result<()> {
+    files::make_folder(path)?;
+    while let Some((numbers, block)) = pictures.next()? {
+        for (row, number) in numbers.into_iter().enumerate() {
+            let picture = grid(&block.narrow(0, row, 1)?, pictures.image(), Layout::default())?;
+            files::replace(&path.join(format!("sample-{number}.png")), &encode_png(&picture)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the pictures go, and as what.
+enum Out {
+    Grid(PathBuf),
+    Numbers(PathBuf),
+    Folder(PathBuf),
+}
+
+impl Out {
+    /// What `--out` asks for, or a grid in the run's samples or beside the weights.
+    fn parse(args: &SampleArgs, weights: &Path) -> Result<Self> {
+        let Some(path) = args.out.clone() else {
+            let what = match &args.latents {
+                Some(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+                None => named_after(&args.seeds),
+            };
+            if !args.model.is_dir() {
+                let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
+                return Ok(Self::Grid(weights.with_file_name(format!("{stem}-{what}.png"))));
+            }
+            let folder = args.model.join(run_dir::SAMPLES);
+            files::make_folder(&folder)?;
+            return Ok(Self::Grid(folder.join(format!("{what}.png"))));
+        };
+        let is_folder = path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator);
+        if is_folder {
+            return Ok(Self::Folder(path));
+        }
+        match path.extension().and_then(|extension| extension.to_str()) {
+            None => Ok(Self::Folder(path)),
+            Some(png) if png.eq_ignore_ascii_case("png") => Ok(Self::Grid(path)),
+            Some(npy) if npy.eq_ignore_ascii_case("npy") => Ok(Self::Numbers(path)),
+            Some(_) => Err(Error::OutFormat { path }),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Grid(path) | Self::Numbers(path) | Self::Folder(path) => path,
+        }
+    }
+
+    /// Whether so many pictures are a reasonable thing to ask for.
+    fn check(&self, count: u64) -> Result<()> {
+        let (what, most) = match self {
+            Self::Grid(_) => ("one grid", MOST_IN_GRID),
+            Self::Folder(_) => ("one folder", MOST_IN_FOLDER),
+            Self::Numbers(_) => ("one .npy file", MOST_IN_NUMBERS),
+        };
+        match count <= most {
+            true => Ok(()),
+            false => Err(Error::TooMany { count, what, most }),
+        }
+    }
+}
+
+/// `seeds-0-63`, or how many they are where a list of them would make a long name.
+fn named_after(seeds: &Seeds) -> String {
+    let list = seeds.to_string().replace(',', "_");
+    match list.len() <= 60 {
+        true => format!("seeds-{list}"),
+        false => format!("{}-seeds", seeds.count()),
+    }
+}

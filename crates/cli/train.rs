@@ -1,0 +1,266 @@
+//! `ganlet train`: arguments -> recipe -> data -> training -> a run directory.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use ganlet_data::{Loaded, Name, Request};
+use ganlet_train::{Gan, Recipe, steps_per_epoch};
+
+use crate::args::TrainArgs;
+use crate::console::{self, duration, grouped};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::progress::Download;
+use crate::recorder::Recorder;
+use crate::run_dir::{self, RunDir};
+use crate::{data, device, files};
+
+/// The recipe where none is named.
+const DEFAULT_RECIPE: &str = "classic";
+
+/// What the data set of a recipe is called where it has no name: the files in `--data-dir`, whatever they are.
+const CUSTOM: &str = "custom";
+
+pub(crate) fn run(args: &TrainArgs) -> Result<()> {
+    let mut recipe = recipe(args)?;
+    let request = request(args, &recipe)?;
+    let device = args.device.open()?;
+    if let Some(out) = &args.out {
+        run_dir::check_free(out, args.overwrite)?;
+    }
+    if args.dry_run {
+        return dry_run(args, recipe, &request, &device);
+    }
+
+    let loaded = load(&request, args.quiet)?;
+    if let Some(reason) = &loaded.fallback {
+        console::warning(format_args!("training on synthetic digits, for want of MNIST: {reason}"));
+    }
+    let train = loaded.dataset.train();
+    recipe.dataset = loaded.dataset.name().into();
+    let plan = Plan::new(args, &recipe, Facts::of(&loaded), &device)?;
+    run_dir::check_free(&plan.out, args.overwrite)?;
+
+    let images = train.images(&device)?;
+    let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
+    let toml = recipe.to_toml()?;
+    let run = RunDir::create(&plan.out, args.overwrite)?;
+    files::replace(&run.file(run_dir::RECIPE), toml.as_bytes())?;
+    let mut environment = Environment::new(&loaded, &device);
+    environment.write(&run)?;
+    if !args.quiet {
+        console::note(format_args!("{plan}\n"));
+    }
+
+    let started = Instant::now();
+    let mut recorder = Recorder::new(&run, &images, &plan, args.quiet)?;
+    let outcome = ganlet_train::train(&mut gan, &images, &recipe, &mut recorder);
+    recorder.finish();
+    outcome?;
+    environment.finish(started.elapsed());
+    environment.write(&run)?;
+
+    if !args.quiet {
+        let seconds = started.elapsed().as_secs_f64();
+        console::note(farewell(&run, gan.steps, seconds));
+    }
+    console::print(run.path().display())
+}
+
+/// The recipe that is named or in the file, with the flags' values in it.
+fn recipe(args: &TrainArgs) -> Result<Recipe> {
+    let mut recipe = match &args.config {
+        Some(path) => {
+            let text = String::from_utf8(files::read(path)?)
+                .map_err(|_| Error::ConfigNotText { path: path.clone() })?;
+            Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.clone(), source })?
+        }
+        None => {
+            let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
+            Recipe::named(name).map_err(|source| Error::Recipe { name: name.into(), source })?
+        }
+    };
+    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
+    recipe.seed = args.seed.unwrap_or(recipe.seed);
+    recipe.validate()?;
+    Ok(recipe)
+}
+
+/// Asks for the data set that the flag names, or else the recipe file; a recipe that comes with the program leaves it open.
+fn request(args: &TrainArgs, recipe: &Recipe) -> Result<Request> {
+    let name = match (&args.dataset, &args.config) {
+        (Some(name), _) => Some(name.as_str()),
+        (None, Some(_)) => Some(recipe.dataset.as_str()),
+        (None, None) => None,
+    };
+    let name: Option<Name> = match name {
+        Some(CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
+        Some(CUSTOM) | None => None,
+        Some(name) => Some(name.parse()?),
+    };
+    Ok(data::request(name, &args.data.data_dir, args.data.offline))
+}
+
+fn load(request: &Request, quiet: bool) -> Result<Loaded> {
+    let mut bar = Download::new(quiet);
+    let loaded = ganlet_data::load(request, &mut |progress| bar.show(&progress));
+    bar.finish();
+    Ok(loaded?)
+}
+
+/// What is known of the data before the training.
+pub(crate) struct Facts {
+    name: String,
+    place: String,
+    images: usize,
+    image: [usize; 2],
+}
+
+impl Facts {
+    fn of(Loaded { dataset, source, .. }: &Loaded) -> Self {
+        Self {
+            name: dataset.name().into(),
+            place: data::place(source),
+            images: dataset.train().len(),
+            image: [dataset.rows(), dataset.cols()],
+        }
+    }
+
+    /// A published data set that is yet to be downloaded: all of them are of the size of MNIST.
+    fn to_download(name: Name) -> Self {
+        let place = "not on this machine yet, would be downloaded".into();
+        Self { name: name.to_string(), place, images: 60_000, image: [28, 28] }
+    }
+}
+
+/// What is going to be trained, for people to read.
+pub(crate) struct Plan {
+    recipe: Recipe,
+    facts: Facts,
+    steps_per_epoch: u64,
+    device: String,
+    pub(crate) out: PathBuf,
+}
+
+impl Plan {
+    fn new(args: &TrainArgs, recipe: &Recipe, facts: Facts, device: &Device) -> Result<Self> {
+        let steps_per_epoch = steps_per_epoch(recipe, facts.images)?;
+        let default = || run_dir::default_path(&recipe.recipe, &facts.name, recipe.seed);
+        let out = args.out.clone().unwrap_or_else(default);
+        let device = match device {
+            Device::Cpu => format!("cpu, {} threads", device::threads()),
+            _ => device::name(device),
+        };
+        Ok(Self { recipe: recipe.clone(), facts, steps_per_epoch, device, out })
+    }
+
+    pub(crate) fn image(&self) -> [usize; 2] {
+        self.facts.image
+    }
+
+    pub(crate) fn epochs(&self) -> u64 {
+        self.recipe.epochs
+    }
+
+    fn steps(&self) -> u64 {
+        self.recipe.epochs.saturating_mul(self.steps_per_epoch)
+    }
+
+    pub(crate) fn steps_per_epoch(&self) -> u64 {
+        self.steps_per_epoch
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { recipe, facts, steps_per_epoch, device, out } = self;
+        let Facts { name, place, images, image: [rows, columns] } = facts;
+        let pixels = rows * columns;
+        let generator = network(recipe.latent, &recipe.generator_hidden, pixels);
+        let discriminator = network(pixels, &recipe.discriminator_hidden, 1);
+        let images = grouped(*images as u64);
+        let steps = grouped(*steps_per_epoch);
+        writeln!(f, "recipe         {}, seed {}", recipe.recipe, recipe.seed)?;
+        writeln!(f, "data           {name}, {images} images of {rows} x {columns}")?;
+        writeln!(f, "               {place}")?;
+        writeln!(f, "generator      {generator}")?;
+        writeln!(f, "discriminator  {discriminator}")?;
+        writeln!(f, "length         {} epochs of {steps} steps of {} images", recipe.epochs, recipe.batch_size)?;
+        writeln!(f, "device         {device}")?;
+        write!(f, "run            {}", out.display())
+    }
+}
+
+/// `64 -> 256 -> 784, 217,104 parameters`: weights and biases of a multi-layer perceptron.
+fn network(input: usize, hidden: &[usize], output: usize) -> String {
+    let widths: Vec<usize> = [&[input], hidden, &[output]].concat();
+    let parameters: u128 = widths.windows(2).map(|w| (w[0] as u128 + 1) * w[1] as u128).sum();
+    let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
+    format!("{}, {} parameters", widths.join(" -> "), grouped(parameters as u64))
+}
+
+/// Prints the plan, an estimate of the time it takes, and the recipe.
+fn dry_run(args: &TrainArgs, mut recipe: Recipe, request: &Request, device: &Device) -> Result<()> {
+    let at_hand = Request { offline: true, ..request.clone() };
+    let facts = match load(&at_hand, true) {
+        Ok(loaded) if loaded.fallback.is_none() || request.offline => Facts::of(&loaded),
+        Err(Error::Data(ganlet_data::Error::NotFound { .. })) | Ok(_) if !request.offline => {
+            Facts::to_download(request.name.unwrap_or(Name::Mnist))
+        }
+        Ok(loaded) => Facts::of(&loaded),
+        Err(error) => return Err(error),
+    };
+    recipe.dataset = facts.name.clone();
+    let plan = Plan::new(args, &recipe, facts, device)?;
+    run_dir::check_free(&plan.out, args.overwrite)?;
+
+    let step = seconds_per_step(&recipe, plan.image(), device)?;
+    let total = duration(step * plan.steps() as f64);
+    let milliseconds = step * 1e3;
+    let toml = recipe.to_toml()?;
+    console::print(format_args!(
+        "{plan}\n\
+         time           about {total}, {milliseconds:.1} ms per step\n\
+         \n\
+         # recipe.toml\n\
+         {}",
+        toml.trim_end()
+    ))
+}
+
+/// How long a step takes, from a few of them on blank images.
+fn seconds_per_step(recipe: &Recipe, [rows, columns]: [usize; 2], device: &Device) -> Result<f64> {
+    let recipe = Recipe { epochs: 1, ..recipe.clone() };
+    let time = |steps: usize| -> Result<f64> {
+        let mut gan = Gan::new(&recipe, [rows, columns], device)?;
+        let images = Tensor::zeros((recipe.batch_size * steps, rows * columns), DType::U8, device)?;
+        let started = Instant::now();
+        ganlet_train::train(&mut gan, &images, &recipe, &mut ())?;
+        Ok(started.elapsed().as_secs_f64() / steps as f64)
+    };
+    // The first step makes the threads, and whatever else is made once.
+    let first = time(1)?;
+    let steps = (0.5 / first).clamp(1., 50.) as usize;
+    time(steps)
+}
+
+/// Where everything is, and what to do with it.
+fn farewell(run: &RunDir, steps: u64, seconds: f64) -> String {
+    let path = run.path().display();
+    let (steps, rate) = (grouped(steps), steps as f64 / seconds);
+    format!(
+        "\nTrained {steps} steps in {}, {rate:.0} steps/s.\n  \
+           pictures  {path}/{}/\n  \
+           numbers   {path}/{}\n  \
+           weights   {path}/{}, {}\n\
+         Next: ganlet sample {path}",
+        duration(seconds),
+        run_dir::SAMPLES,
+        run_dir::METRICS,
+        run_dir::GENERATOR,
+        run_dir::DISCRIMINATOR,
+    )
+}
