@@ -7,9 +7,9 @@
 //! use candle_core::{Device, Tensor};
 //! use ganlet_train::{Gan, Observer, ObserverResult, Recipe, Report, train};
 //!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // 32 images of 4 x 4 pixels, u8, as a data set has them.
 //! let pixels: Vec<u8> = (0..32 * 16).map(|i| if i % 3 == 0 { 255 } else { 0 }).collect();
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let images = Tensor::from_vec(pixels, (32, 16), &Device::Cpu)?;
 //!
 //! let mut recipe = Recipe::named("classic")?;

@@ -151,8 +151,8 @@ fn losses_and_their_gradients_are_pytorchs_at_any_magnitude() {
                 ("gradient", gradient[0]),
             ] {
                 let expected = values(&file, &format!("{name}.{what}"))[i];
-                // PyTorch's gradient is a difference from 1, rounded in f64.
-                let allowed = |e: f32| 1e-6 * e.abs() + 1e-15;
+                // Far out PyTorch loses the tail: it takes differences from 1, and drops terms below an ulp of it.
+                let allowed = |e: f32| 1e-6 * e.abs() + 1e-14;
                 assert_close(&format!("{name}.{what} at {logit}"), &[got], &[expected], allowed);
             }
         }
