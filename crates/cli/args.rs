@@ -7,6 +7,11 @@ use clap::{Parser, Subcommand, ValueHint};
 use crate::device::DeviceChoice;
 use crate::seeds::Seeds;
 
+/// The headings of the help on `train`.
+const RECIPE: &str = "Recipe";
+const DATA: &str = "Data and device";
+const OUTPUT: &str = "Output";
+
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
 /// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, and `data` looks
@@ -46,83 +51,83 @@ pub(crate) enum Verb {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
-  ganlet train                                     The classic recipe on MNIST, into runs/classic-mnist-seed0
-  ganlet train --dry-run                           Show what that would do, and do nothing
-  ganlet train --epochs 20 --seed 7                Shorter, and other random numbers
-  ganlet train --dataset synthetic-digits          Needs no network
-  ganlet train --data-dir my-images --out runs/my  Your own IDX files
-  ganlet train --config runs/my/recipe.toml --data-dir my-images --out runs/again
-                                                   The same bits again
+  ganlet train                                The classic recipe on MNIST
+  ganlet train --dry-run                      Show what that would do
+  ganlet train --epochs 20 --seed 7           Shorter, with other random numbers
+  ganlet train --dataset synthetic-digits     Needs no network
+  ganlet train --data-dir pics --out runs/a   Your own IDX files
+  ganlet train --config runs/classic-mnist-seed0/recipe.toml --out runs/b
+                                              The same bits again
 
 ENVIRONMENT:
-  GANLET_DATA_DIR      Where the files of the data sets are, as --data-dir
-  GANLET_MIRROR        Where to download data sets from
-  CANDLE_NUM_THREADS   Threads to train with, one per core unless set (RAYON_NUM_THREADS works too)
-  NO_COLOR             Plain text")]
+  GANLET_DATA_DIR     Where the data sets are, as --data-dir says it for one run
+  GANLET_MIRROR       Where to download data sets from
+  CANDLE_NUM_THREADS  Threads to train with [default: one per core]
+  NO_COLOR            No colors")]
 pub(crate) struct TrainArgs {
     /// Recipe to train [default: classic]
     #[arg(
         long,
         value_name = "NAME",
-        help_heading = "What to train",
+        help_heading = RECIPE,
         conflicts_with = "config"
     )]
     pub(crate) recipe: Option<String>,
 
     /// Recipe file to train, such as the recipe.toml of a run
-    #[arg(long, value_name = "FILE", help_heading = "What to train", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", help_heading = RECIPE, value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
     /// Passes over the training images [default: the recipe's; classic: 200]
-    #[arg(long, value_name = "N", help_heading = "What to train", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", help_heading = RECIPE, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) epochs: Option<u64>,
 
     /// Images in a step [default: the recipe's; classic: 100]
-    #[arg(long, value_name = "N", help_heading = "What to train", value_parser = positive)]
+    #[arg(long, value_name = "N", help_heading = RECIPE, value_parser = positive)]
     pub(crate) batch_size: Option<usize>,
 
     /// What the random numbers follow from [default: the recipe's; classic: 0]
-    #[arg(long, value_name = "N", help_heading = "What to train")]
+    #[arg(long, value_name = "N", help_heading = RECIPE)]
     pub(crate) seed: Option<u64>,
+
+    /// mnist, fashion-mnist, kmnist or synthetic-digits [default: that of --config; else the files in --data-dir;
+    /// else mnist, or synthetic-digits where that cannot be had]
+    #[arg(long, value_name = "NAME", help_heading = DATA)]
+    pub(crate) dataset: Option<String>,
 
     #[command(flatten)]
     pub(crate) data: SourceArgs,
 
-    /// Data set to train on: mnist, fashion-mnist, kmnist or synthetic-digits [default: the recipe's; else mnist where
-    /// it can be had, and synthetic-digits with a warning where not]
-    #[arg(long, value_name = "NAME", help_heading = "What to train on")]
-    pub(crate) dataset: Option<String>,
+    /// Device to train on: cpu, cuda, cuda:N, or auto: CUDA where it is built in and there is a GPU, else the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = DATA)]
+    pub(crate) device: DeviceChoice,
 
     /// Run directory to make [default: runs/RECIPE-DATASET-seedN]
-    #[arg(long, value_name = "RUN", help_heading = "What it leaves", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "RUN", help_heading = OUTPUT, value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
 
     /// Replace the run in the run directory, if it holds one; files that no run makes stay
-    #[arg(long, help_heading = "What it leaves")]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
 
     /// Show what would be trained, on what and where to; download and write nothing
-    #[arg(long, help_heading = "What it leaves")]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) dry_run: bool,
 
     /// Say nothing but warnings and errors
-    #[arg(long, short)]
+    #[arg(long, short, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
-
-    /// Device to train on: auto, cpu, cuda or cuda:N; auto is CUDA where it is built in and there is a GPU, else the CPU
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub(crate) device: DeviceChoice,
 }
 
 /// Where data sets come from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SourceArgs {
     /// Folder with the IDX files of the data set, plain or gzipped
-    #[arg(long, value_name = "DIR", help_heading = "What to train on", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", help_heading = DATA, value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
 
     /// Use only what is on this machine
-    #[arg(long, help_heading = "What to train on")]
+    #[arg(long, help_heading = DATA)]
     pub(crate) offline: bool,
 }
 
@@ -134,12 +139,12 @@ pub(crate) struct SourceArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
-  ganlet sample runs/classic-mnist-seed0                        One grid of 64 pictures
-  ganlet sample runs/classic-mnist-seed0 --seeds 7 --out 7.png  One picture
-  ganlet sample runs/classic-mnist-seed0 --seeds 0-99 --out digits/
-                                                                A PNG file each
-  ganlet sample generator.safetensors --seeds 0-9999 --out samples.npy
-                                                                Numbers: numpy.load gives (10000, 784) float32 in [-1, 1]")]
+  ganlet sample runs/a                             A grid of samples 0 to 63
+  ganlet sample runs/a --seeds 7 --out 7.png       One picture
+  ganlet sample runs/a --seeds 0-99 --out pics/    A PNG file each
+  ganlet sample runs/a --seeds 0-9999 --out x.npy  Numbers: numpy.load(\"x.npy\") is
+                                                   (10000, 784) float32 in [-1, 1]
+  ganlet sample generator.safetensors              Any weights, PyTorch's too")]
 pub(crate) struct SampleArgs {
     /// Run directory, or a generator's weights; those of PyTorch's state dict work too
     #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
@@ -162,7 +167,7 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "N", default_value = "8", value_parser = positive)]
     pub(crate) per_row: usize,
 
-    /// Device to draw on: auto, cpu, cuda or cuda:N
+    /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
 }
@@ -171,13 +176,13 @@ pub(crate) struct SampleArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
-  ganlet data info                  Every data set: what it is, and whether it is at hand
-  ganlet data fetch mnist           Download MNIST, verify it, and keep it for later
-  ganlet data verify mnist          Compare the files at hand with the published checksums
+  ganlet data info                  What each is, and whether it is at hand
+  ganlet data fetch mnist           Download MNIST, verify it, and keep it
+  ganlet data verify mnist          Compare the files with the published checksums
 
 ENVIRONMENT:
-  GANLET_DATA_DIR      Where the files of the data sets are, as --data-dir
-  GANLET_MIRROR        Where to download data sets from")]
+  GANLET_DATA_DIR     Where the data sets are, as --data-dir says it for one run
+  GANLET_MIRROR       Where to download data sets from")]
 pub(crate) struct DataArgs {
     #[command(subcommand)]
     pub(crate) verb: DataVerb,

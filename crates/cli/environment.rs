@@ -42,7 +42,12 @@ struct DataSet {
 
 impl Environment {
     pub(crate) fn new(loaded: &Loaded, device: &Device) -> Self {
-        let Loaded { dataset, source, fallback, .. } = loaded;
+        let Loaded {
+            dataset,
+            source,
+            fallback,
+            ..
+        } = loaded;
         Self {
             ganlet: env!("CARGO_PKG_VERSION"),
             device: device::name(device),
@@ -64,7 +69,7 @@ impl Environment {
 
     pub(crate) fn finish(&mut self, training: Duration) {
         self.finished = Some(timestamp(SystemTime::now()));
-        self.seconds = Some(training.as_secs_f64());
+        self.seconds = Some(training.as_millis() as f64 / 1e3);
     }
 
     pub(crate) fn write(&self, run: &RunDir) -> Result<()> {

@@ -1,22 +1,22 @@
 //! The `ganlet` program: arguments -> configuration -> the calls of the crates below -> a run directory.
 
 mod args;
-mod train;
-mod sample;
 mod data;
+mod sample;
+mod train;
 
+mod environment;
 mod recorder;
 mod run_dir;
-mod environment;
 
 mod device;
-mod seeds;
-mod npy;
 mod files;
+mod npy;
+mod seeds;
 
-mod progress;
 mod console;
 mod error;
+mod progress;
 
 use std::process::ExitCode;
 

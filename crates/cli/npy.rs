@@ -36,8 +36,7 @@ pub(crate) enum Error {
 
 /// Writes the header of `rows` rows of `columns` numbers; after it, the numbers are written with [`write_numbers`].
 pub(crate) fn write_header(out: &mut impl Write, rows: u64, columns: usize) -> io::Result<()> {
-    let mut header =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
     let fixed = MAGIC.len() + 4;
     let padded = (fixed + header.len() + 1).next_multiple_of(ALIGNMENT) - fixed;
     header.push_str(&" ".repeat(padded - 1 - header.len()));
@@ -153,12 +152,7 @@ impl<R: Read> Rows<R> {
 }
 
 /// The text behind `'key':` in the header, between one of `open` (where there are any) and one of `close`.
-fn value<'a>(
-    header: &'a str,
-    key: &'static str,
-    open: &[char],
-    close: &[char],
-) -> Result<&'a str, Error> {
+fn value<'a>(header: &'a str, key: &'static str, open: &[char], close: &[char]) -> Result<&'a str, Error> {
     let find = || {
         let at = header.find(&format!("'{key}'"))?;
         let rest = header[at + key.len() + 2..].trim_start();
@@ -250,16 +244,33 @@ mod tests {
         assert!(matches!(open(b"\x93NUMPY\x09\x00"), Error::Version(9)));
         assert!(matches!(open(b"\x93NUMPY\x01\x00\x40"), Error::Truncated));
         assert!(matches!(open(b"\x93NUMPY\x01\x00\x40\x00{"), Error::Truncated));
-        assert!(matches!(open(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"), Error::HeaderLength(_)));
+        assert!(matches!(
+            open(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),
+            Error::HeaderLength(_)
+        ));
         assert!(matches!(open(&with("<f4", "<i8")), Error::Type(t) if t == "<i8"));
-        assert!(matches!(open(&with("'<f4'", "[('a', '<f4')]")), Error::Header { key: "descr", .. }));
+        assert!(matches!(
+            open(&with("'<f4'", "[('a', '<f4')]")),
+            Error::Header { key: "descr", .. }
+        ));
         assert!(matches!(open(&with("False", "True")), Error::FortranOrder));
         assert!(matches!(open(&with("(1, 2)", "(2,)")), Error::Shape(s) if s == [2]));
         assert!(matches!(open(&with("(1, 2)", "()")), Error::Shape(_)));
-        assert!(matches!(open(&with("(1, 2)", "(1, -2)")), Error::Header { key: "shape", .. }));
-        assert!(matches!(open(&with("shape", "shade")), Error::Header { key: "shape", .. }));
+        assert!(matches!(
+            open(&with("(1, 2)", "(1, -2)")),
+            Error::Header { key: "shape", .. }
+        ));
+        assert!(matches!(
+            open(&with("shape", "shade")),
+            Error::Header { key: "shape", .. }
+        ));
 
-        let short = |shape| Rows::open(&with("(1, 2)", shape)[..]).unwrap().read(64).unwrap_err();
+        let short = |shape| {
+            Rows::open(&with("(1, 2)", shape)[..])
+                .unwrap()
+                .read(64)
+                .unwrap_err()
+        };
         assert!(matches!(short("(1, 3)"), Error::Truncated));
         assert!(matches!(short("(2, 2)"), Error::Truncated));
         // Promises 2^64 rows of 2^64 - 1 numbers.

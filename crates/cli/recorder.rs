@@ -12,10 +12,10 @@ use ganlet_viz::{Layout, encode_png, grid};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::progress::Training;
 use crate::run_dir::{self, RunDir};
 use crate::train::Plan;
-use crate::files;
 
 /// Pictures in each grid. Those after an epoch are the samples 0 to 63, as `ganlet sample` draws them.
 const PICTURES: usize = 64;
@@ -74,7 +74,15 @@ impl<'a> Recorder<'a> {
         let now = Instant::now();
         let (then, step) = std::mem::replace(&mut self.last, (now, report.step));
         let rate = (report.step - step) as f64 / (now - then).as_secs_f64();
-        let &Report { epoch, step, images, d_loss, g_loss, d_real, d_fake } = report;
+        let &Report {
+            epoch,
+            step,
+            images,
+            d_loss,
+            g_loss,
+            d_real,
+            d_fake,
+        } = report;
         let line = serde_json::to_string(&Line {
             epoch,
             step,
@@ -83,8 +91,8 @@ impl<'a> Recorder<'a> {
             g_loss,
             d_real,
             d_fake,
-            seconds: (now - self.started).as_secs_f64(),
-            steps_per_second: rate,
+            seconds: rounded((now - self.started).as_secs_f64()),
+            steps_per_second: rounded(rate),
         })?;
         let path = self.run.file(run_dir::METRICS);
         writeln!(self.metrics, "{line}").map_err(|source| Error::write(&path, source))?;
@@ -98,8 +106,14 @@ impl<'a> Recorder<'a> {
         write_grid(&self.run.fake_images(epoch), &pictures, self.image)?;
 
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
-        files::replace(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
-        files::replace(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
+        files::replace(
+            &self.run.file(run_dir::GENERATOR),
+            &gan.generator.to_bytes(&about)?,
+        )?;
+        files::replace(
+            &self.run.file(run_dir::DISCRIMINATOR),
+            &gan.discriminator.to_bytes(&about)?,
+        )?;
         self.progress.epoch(epoch);
         Ok(())
     }
@@ -117,6 +131,11 @@ impl Observer for Recorder<'_> {
     fn on_epoch(&mut self, epoch: u64, gan: &Gan) -> ObserverResult {
         Ok(self.keep(epoch, gan)?)
     }
+}
+
+/// To the thousandth: the clock is no better.
+fn rounded(number: f64) -> f64 {
+    (number * 1e3).round() / 1e3
 }
 
 fn write_grid(path: &Path, images: &Tensor, image: [usize; 2]) -> Result<()> {

@@ -38,7 +38,9 @@ fn range(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (seed(first)?, seed(last)?);
     if first > last {
-        return Err(format!("the range {text} runs backwards, did you mean {last}-{first}?"));
+        return Err(format!(
+            "the range {text} runs backwards, did you mean {last}-{first}?"
+        ));
     }
     Ok(first..=last)
 }

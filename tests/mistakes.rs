@@ -1,0 +1,231 @@
+//! What the program says to each mistake: a sentence that names the argument or the file, what to do, and no panic.
+
+mod common;
+
+use common::{Room, TRAIN_SMALL, small_room};
+
+/// The command fails with this exit code, names all of `expected`, and gives a hint.
+fn check(room: &Room, arguments: &str, code: i32, expected: &[&str]) {
+    let outcome = room.run(arguments);
+    let said = format!("ganlet {arguments}\n{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.code, Some(code), "{said}");
+    assert!(outcome.stderr.starts_with("error: "), "{said}");
+    for expected in expected {
+        assert!(outcome.stderr.contains(expected), "expected {expected}: {said}");
+    }
+    let hint = match code {
+        2 => "For more information, try '--help'",
+        _ => "\nhint: ",
+    };
+    assert!(outcome.stderr.contains(hint), "no hint: {said}");
+    assert!(!outcome.stderr.contains("panicked"), "{said}");
+    assert_eq!(outcome.stdout, "", "{said}");
+}
+
+#[test]
+fn mistakes_on_the_command_line() {
+    let room = Room::new();
+    for (arguments, expected) in [
+        ("train --epochs 0", "--epochs"),
+        ("train --epochs many", "--epochs"),
+        ("train --epochs -1", "-1"),
+        ("train --batch-size 0", "--batch-size"),
+        ("train --batch-size 99999999999999999999", "--batch-size"),
+        ("train --seed -1", "-1"),
+        ("train --seed 0x7", "--seed"),
+        ("train --device gpu", "expected auto, cpu, cuda or cuda:N"),
+        ("train --recipe classic --config recipe.toml", "--config"),
+        ("train extra", "extra"),
+        ("sample", "RUN|FILE.safetensors"),
+        ("sample run --seeds 63-0", "did you mean 0-63?"),
+        ("sample run --seeds 0..63", "not a seed"),
+        ("sample run --seeds 1,,2", "not a seed"),
+        ("sample run --seeds 99999999999999999999", "too large"),
+        ("sample run --seeds 1 --latents z.npy", "--latents"),
+        ("sample run --per-row 0", "--per-row"),
+        ("trian", "train"),
+    ] {
+        check(&room, arguments, 2, &[expected]);
+    }
+    for (arguments, expected) in [
+        ("train --seed 18446744073709551615", "seed"),
+        ("train --recipe clasic", "[\"classic\"]"),
+        (
+            "train --dataset emnist",
+            "mnist, fashion-mnist, kmnist, synthetic-digits",
+        ),
+        ("train --dataset custom", "which are they?"),
+        ("train --dataset mnist --offline", "mnist is not on this machine"),
+        ("train --data-dir nowhere", "nowhere"),
+        ("train --config nothing.toml", "nothing.toml"),
+        ("sample nothing", "nothing"),
+        ("sample .", "there is no generator.safetensors"),
+        ("data info emnist", "emnist"),
+        ("data verify kmnist", "kmnist"),
+        ("data fetch mnist --offline", "mnist"),
+    ] {
+        check(&room, arguments, 1, &[expected]);
+    }
+    assert!(room.files("").is_empty(), "{:?}", room.files(""));
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_gpu_is_asked_of_a_program_without_cuda() {
+    let room = Room::new();
+    check(
+        &room,
+        "train --device cuda",
+        1,
+        &["--device cuda:0", "built without CUDA", "--features cuda"],
+    );
+}
+
+#[test]
+fn mistakes_in_recipes_and_data() {
+    let room = small_room();
+    let recipe = room.text("small.toml");
+    for (from, to, expected) in [
+        ("epochs = 2", "epochs = 0", "`epochs`"),
+        ("epochs = 2", "epoch = 2", "epoch"),
+        ("latent = 4", "latent = 0", "`latent`"),
+        ("beta1 = 0.9", "", "beta1"),
+        ("seed = 1", "seed = \"one\"", "seed"),
+        ("[16]", "[0]", "`generator_hidden`"),
+        ("recipe", "\u{0}", "wrong.toml"),
+    ] {
+        room.write("wrong.toml", recipe.replacen(from, to, 1));
+        check(
+            &room,
+            "train --config wrong.toml --data-dir data",
+            1,
+            &["--config wrong.toml", expected],
+        );
+    }
+    room.write("wrong.toml", b"\xff\xfe");
+    check(&room, "train --config wrong.toml", 1, &["wrong.toml", "not text"]);
+    check(
+        &room,
+        "train --config small.toml --data-dir data --batch-size 71",
+        1,
+        &["batch_size", "70", "--batch-size"],
+    );
+
+    let images = room.read("data/train-images-idx3-ubyte");
+    room.write("data/train-images-idx3-ubyte", &images[..images.len() - 1]);
+    check(
+        &room,
+        "train --config small.toml --data-dir data",
+        1,
+        &["train-images-idx3-ubyte"],
+    );
+    room.write("data/train-images-idx3-ubyte", images);
+    let labels = room.read("data/train-labels-idx1-ubyte.gz");
+    room.write("data/train-labels-idx1-ubyte.gz", &labels[..labels.len() / 2]);
+    check(
+        &room,
+        "train --config small.toml --data-dir data",
+        1,
+        &["train-labels-idx1-ubyte.gz"],
+    );
+    std::fs::remove_file(room.path("data/train-labels-idx1-ubyte.gz")).unwrap();
+    check(
+        &room,
+        "train --config small.toml --data-dir data",
+        1,
+        &["train-labels-idx1-ubyte"],
+    );
+    assert!(!room.path("runs").exists());
+}
+
+#[test]
+fn places_that_cannot_be_written_to() {
+    let room = small_room();
+    // A file stands where a folder should; this stops even a superuser.
+    room.write("file", "mine");
+    check(
+        &room,
+        "train --config small.toml --data-dir data --out file",
+        1,
+        &["file"],
+    );
+    check(
+        &room,
+        "train --config small.toml --data-dir data --out file/run",
+        1,
+        &["file"],
+    );
+    room.run(TRAIN_SMALL).expect_success();
+    check(&room, "sample run --out file/x.png", 1, &["file/x.png"]);
+    check(&room, "sample run --out nowhere/x.npy", 1, &["nowhere/x.npy"]);
+    check(&room, "sample run --out file/", 1, &["file"]);
+    assert_eq!(room.text("file"), "mine");
+}
+
+#[test]
+fn files_that_are_not_weights_or_latents() {
+    let room = small_room();
+    room.run(TRAIN_SMALL).expect_success();
+    let weights = room.read("run/generator.safetensors");
+    let half = weights.len() / 2;
+    for (name, bytes) in [
+        ("empty", &b""[..]),
+        ("text", b"not weights at all"),
+        ("huge", b"\xff\xff\xff\xff\xff\xff\xff\xff{}"),
+        ("truncated", &weights[..half]),
+        ("headless", &weights[8..]),
+    ] {
+        let name = format!("{name}.safetensors");
+        room.write(&name, bytes);
+        check(
+            &room,
+            &format!("sample {name}"),
+            1,
+            &[&name, "expected a safetensors file"],
+        );
+    }
+    let discriminator = "run/discriminator.safetensors";
+    check(
+        &room,
+        &format!("sample {discriminator}"),
+        1,
+        &[discriminator, "found those of a discriminator"],
+    );
+
+    check(
+        &room,
+        "sample run --seeds 0-99999999999",
+        1,
+        &["100,000,000,000", "10,000"],
+    );
+    check(
+        &room,
+        "sample run --seeds 0-99999999999 --out x.npy",
+        1,
+        &["10,000,000"],
+    );
+    check(
+        &room,
+        "sample run --seeds 0-18446744073709551615 --out x/",
+        1,
+        &["100,000"],
+    );
+    check(&room, "sample run --out x.gif", 1, &["--out x.gif", ".png"]);
+
+    room.write("z.npy", "no latents");
+    check(
+        &room,
+        "sample run --latents z.npy",
+        1,
+        &["--latents z.npy", "not a .npy file"],
+    );
+    room.run("sample run --seeds 0-9 --out z.npy").expect_success();
+    check(
+        &room,
+        "sample run --latents z.npy",
+        1,
+        &["--latents z.npy", "rows of 4 numbers", "120"],
+    );
+    check(&room, "sample run --latents nothing.npy", 1, &["nothing.npy"]);
+    assert!(!room.path("x").exists() && !room.path("x.npy").exists());
+}
