@@ -61,6 +61,16 @@ impl Name {
         }
     }
 
+    /// The [digest](crate::Dataset::digest) of the data set, where it is known: it follows from those of the files.
+    pub fn digest(self) -> Option<&'static str> {
+        match self {
+            Self::Mnist => Some("e9914cff2ade526da2ab1ac60c072f9173cc53e35b9411692de8207cb1b9009d"),
+            Self::FashionMnist => Some("4d8e31d2057f6f938ff47097ba334038e7aafbaf24b67665d2dd1ecda01730a3"),
+            Self::Kmnist => None,
+            Self::SyntheticDigits => Some(crate::synthetic::DIGEST),
+        }
+    }
+
     /// Where the files are published, or nothing for a data set that is drawn.
     pub(crate) fn origin(self) -> Option<Origin> {
         let (mirrors, digests): (&[&str], _) = match self {

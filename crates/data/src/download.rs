@@ -429,6 +429,26 @@ fn transfer(agent: &Agent, uri: &Uri, sender: &SyncSender<News>) -> Result<(), u
     }
 }
 
+/// Whether anything answers at an address, if only with an error status.
+#[cfg(feature = "hub")]
+pub(crate) fn probe(url: &str, patience: &Patience) -> Result<(), Fault> {
+    let connection = |source: Box<dyn std::error::Error + Send + Sync>| Fault::Connection { source };
+    let uri: Uri = url.parse().map_err(|source| connection(Box::new(source)))?;
+    let agent = agent(&uri, patience.answer, patience);
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let spawned = thread::Builder::new().spawn(move || {
+        let _ = sender.send(agent.head(&uri).call());
+    });
+    spawned.map_err(|source| connection(Box::new(source)))?;
+    match receiver.recv_timeout(patience.answer) {
+        Ok(Ok(_) | Err(ureq::Error::StatusCode(_))) => Ok(()),
+        Ok(Err(ureq::Error::Timeout(_))) | Err(_) => Err(Fault::NoAnswer {
+            waited: patience.answer,
+        }),
+        Ok(Err(source)) => Err(connection(Box::new(source))),
+    }
+}
+
 fn agent(uri: &Uri, wait: Duration, patience: &Patience) -> Agent {
     let local = is_loopback(uri);
     Agent::config_builder()

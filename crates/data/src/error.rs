@@ -123,6 +123,21 @@ pub enum Error {
         /// What was drawn.
         found: String,
     },
+    /// The Hugging Face hub does not give the data set.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] crate::hub::Error),
+    /// The hub gave another data set than the one that was published.
+    #[cfg(feature = "hub")]
+    #[error("the hub's {name} is another one: expected digest {expected}, found {found}")]
+    HubDigest {
+        /// The data set that was asked for.
+        name: Name,
+        /// The published data set's digest.
+        expected: &'static str,
+        /// The hub's.
+        found: String,
+    },
     /// candle cannot make the tensor.
     #[error("cannot make the tensor")]
     Tensor(#[from] candle_core::Error),

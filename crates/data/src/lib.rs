@@ -1,18 +1,54 @@
 //! IDX bytes to data sets of u8 images: read, verified, downloaded, or drawn on the fly.
+//!
+//! A [`Dataset`] is training and test images of one size, each with a label of 0 to 9. It comes from [`load`], which
+//! looks in folders, downloads what has a [`Name`], and verifies every byte; or from [`synthetic`], which draws digits
+//! that look handwritten and needs no file at all. The pixels stay bytes until [`normalize`] makes them the numbers that
+//! networks see, and [`denormalize`] is the way back.
+//!
+//! ```
+//! use candle_core::Device;
+//! use ganlet_data::{denormalize, normalize, synthetic};
+//!
+//! # fn main() -> ganlet_data::Result<()> {
+//! let digits = synthetic::digits(500, 100);
+//! let images = digits.train().images(&Device::Cpu)?; // (500, 784) u8
+//! let batch = normalize(&images.narrow(0, 0, 100)?)?; // (100, 784) f32 in [-1, 1]
+//! assert_eq!(batch.dims(), [100, 784]);
+//!
+//! let bytes = denormalize(&batch)?.flatten_all()?.to_vec1::<u8>()?;
+//! assert_eq!(bytes, &digits.train().image_bytes()[..100 * 784]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The same data set has the same [digest](Dataset::digest), wherever it is from.
+//!
+//! With the feature `hub`, the module `hub` reads through candle-datasets and converts to its types and back.
+
+pub mod idx;
+
+mod gzip;
+
+mod dataset;
+
+mod normalize;
 
 mod catalog;
-mod dataset;
-pub mod download;
-mod error;
 mod files;
-mod gzip;
 mod hash;
-pub mod idx;
-mod load;
 mod locate;
-mod manage;
-mod normalize;
+
+pub mod download;
+
 pub mod synthetic;
+
+mod load;
+mod manage;
+
+#[cfg(feature = "hub")]
+pub mod hub;
+
+mod error;
 
 pub use catalog::Name;
 pub use dataset::{Dataset, MAX_LABEL, Mismatch, Split};

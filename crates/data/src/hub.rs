@@ -1,0 +1,143 @@
+//! candle-datasets: its data sets as ours, from the Hugging Face hub, and ours as its.
+//!
+//! The hub is where `HF_ENDPOINT` says, or `https://huggingface.co`; what was downloaded once is kept in the hub's own
+//! cache. Its client waits for ever for a server that does not answer. [`load`] does not.
+
+use crate::dataset::Split;
+use crate::download::{self, Fault, Patience};
+use crate::{Dataset, Mismatch, Name, Result, idx};
+use candle_core::{DType, Device, Tensor};
+use candle_datasets::vision;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// What can go wrong with the hub, beside what can go wrong with any data.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// candle-datasets knows no such data set.
+    #[error("{name} is not on the hub: expected mnist or fashion-mnist")]
+    NotThere {
+        /// What was asked for.
+        name: Name,
+    },
+    /// The hub does not answer.
+    #[error("the hub cannot be reached at {endpoint} (HF_ENDPOINT names another)")]
+    Unreachable {
+        /// Where it should be.
+        endpoint: String,
+        /// What became of the request.
+        source: Fault,
+    },
+    /// The hub answers, but the data do not come.
+    #[error("the hub gave no data set in {:.0} s", waited.as_secs_f32())]
+    Stalled {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// candle-datasets cannot read what it was given.
+    #[error("candle-datasets failed on what the hub gave")]
+    Failed(#[source] Option<candle_core::Error>),
+    /// The images are not square, so that their rows are unknown.
+    #[error("images of {found} pixels are not square")]
+    NotSquare {
+        /// The number of pixels.
+        found: usize,
+    },
+    /// Images and labels do not belong together.
+    #[error("the hub's data set is wrong")]
+    Mismatch(#[from] Mismatch),
+    /// The arrays are empty.
+    #[error("the hub's data set is wrong")]
+    Array(#[from] idx::Error),
+}
+
+/// Gives `mnist` or `fashion-mnist` from the hub, or from the hub's cache on this machine.
+///
+/// It is the data set that was published, as its digests say; the hub's form of it is another one (PNG in parquet).
+///
+/// # Errors
+/// [`crate::Error::Hub`]: where the hub does not answer, within [`Patience::answer`]; [`crate::Error::HubDigest`], where
+/// the data set is another one.
+pub fn load(name: Name, patience: &Patience) -> Result<Dataset> {
+    let load = match name {
+        Name::Mnist => vision::mnist::load,
+        Name::FashionMnist => vision::fashion_mnist::load,
+        name => return Err(Error::NotThere { name }.into()),
+    };
+    let (sender, receiver) = mpsc::sync_channel(1);
+    // A thread of its own: it may hang, and candle-datasets may panic on damaged pictures.
+    let spawned = thread::Builder::new().name("hub".to_owned()).spawn(move || {
+        let _ = sender.send(load());
+    });
+    spawned.map_err(|source| Error::Failed(Some(source.into())))?;
+
+    let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".to_owned());
+    let probed = download::probe(&endpoint, patience);
+    // A data set in the hub's cache needs no hub, and little time.
+    let wait = if probed.is_ok() {
+        patience.file
+    } else {
+        patience.answer
+    };
+    let set = match (receiver.recv_timeout(wait), probed) {
+        (Ok(Ok(set)), _) => set,
+        (Ok(Err(source)), Ok(())) => return Err(Error::Failed(Some(source)).into()),
+        (Err(RecvTimeoutError::Timeout), Ok(())) => return Err(Error::Stalled { waited: wait }.into()),
+        (Err(RecvTimeoutError::Disconnected), Ok(())) => return Err(Error::Failed(None).into()),
+        (_, Err(source)) => return Err(Error::Unreachable { endpoint, source }.into()),
+    };
+    let dataset = from_vision(name.as_str(), &set)?;
+    match name.digest() {
+        Some(expected) if dataset.digest() != expected => Err(crate::Error::HubDigest {
+            name,
+            expected,
+            found: dataset.digest(),
+        }),
+        _ => Ok(dataset),
+    }
+}
+
+/// Our form of one of candle-datasets' sets of square grey images: `(N, side * side)` f32 in `[0, 1]`.
+///
+/// # Errors
+/// [`crate::Error::Hub`], where the images are not square or do not fit the labels; those of candle.
+pub fn from_vision(name: &str, set: &vision::Dataset) -> Result<Dataset> {
+    let train = split(&set.train_images, &set.train_labels)?;
+    let test = split(&set.test_images, &set.test_labels)?;
+    Ok(Dataset::new(name, train, test).map_err(Error::from)?)
+}
+
+fn split(images: &Tensor, labels: &Tensor) -> Result<Split> {
+    let (n, pixels) = images.dims2()?;
+    let side = pixels.isqrt();
+    if side * side != pixels {
+        return Err(Error::NotSquare { found: pixels }.into());
+    }
+    let bytes = images
+        .affine(255., 0.5)?
+        .clamp(0f32, 255f32)?
+        .to_dtype(DType::U8)?
+        .flatten_all()?;
+    let images = idx::Array::new(vec![n, side, side], bytes.to_vec1()?).map_err(Error::from)?;
+    let labels: Vec<u8> = labels.to_dtype(DType::U8)?.to_vec1()?;
+    let labels = idx::Array::new(vec![labels.len()], labels).map_err(Error::from)?;
+    Ok(Split::new(images, labels).map_err(Error::from)?)
+}
+
+/// candle-datasets' form of one of our data sets: images `(N, rows * cols)` f32 in `[0, 1]`, labels `(N,)` u8.
+///
+/// # Errors
+/// Those of candle.
+pub fn to_vision(dataset: &Dataset, device: &Device) -> Result<vision::Dataset> {
+    let images =
+        |split: &Split| -> Result<Tensor> { Ok((split.images(device)?.to_dtype(DType::F32)? / 255.)?) };
+    Ok(vision::Dataset {
+        train_images: images(dataset.train())?,
+        train_labels: dataset.train().labels(device)?,
+        test_images: images(dataset.test())?,
+        test_labels: dataset.test().labels(device)?,
+        labels: usize::from(crate::MAX_LABEL) + 1,
+    })
+}
