@@ -172,3 +172,36 @@ pub(crate) enum Digest {
     /// The MD5 of the `.gz` as published; a plain file cannot be told from another.
     GzipMd5(&'static str),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest as _, Sha256};
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in Name::ALL {
+            assert_eq!(name.to_string().parse::<Name>().ok(), Some(name));
+        }
+        let error = "cifar".parse::<Name>().unwrap_err().to_string();
+        assert!(
+            Name::ALL.iter().all(|name| error.contains(name.as_str())),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_data_set_s_digest_follows_from_its_files() {
+        for name in [Name::Mnist, Name::FashionMnist] {
+            let digests = name.origin().unwrap().digests;
+            let bytes = digests.iter().flat_map(|digest| match digest {
+                Digest::Content(hex) => (0..64)
+                    .step_by(2)
+                    .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()),
+                Digest::GzipMd5(_) => unreachable!(),
+            });
+            let digest = crate::hash::hex(&Sha256::digest(bytes.collect::<Vec<_>>()));
+            assert_eq!(name.digest(), Some(digest.as_str()));
+        }
+    }
+}

@@ -16,10 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
-use ureq::{Agent, Proxy, ResponseExt, http::Uri};
+use ureq::http::{Response, Uri, header};
+use ureq::{Agent, Body, Proxy};
 
 /// No file of any known data set is half as large.
 const MAX_BYTES: u64 = 64 << 20;
+
+/// How often a server may point to another address.
+const MAX_REDIRECTS: usize = 5;
 
 /// How much is read at a time.
 const CHUNK: usize = 64 << 10;
@@ -286,17 +290,14 @@ impl Session<'_> {
         let uri: Uri = url.parse().map_err(|source| Fault::Connection {
             source: Box::new(source),
         })?;
-        if !is_allowed(&uri) {
-            return Err(Fault::Insecure.into());
-        }
-        let agent = agent(&uri, wait, self.patience);
+        let limits = self.patience.clone();
 
         // The transfer has a thread of its own, so that nothing in it, name resolution for one, can outlast our patience.
         let (sender, receiver) = mpsc::sync_channel(4);
         thread::Builder::new()
             .name("download".to_owned())
             .spawn(move || {
-                let end = transfer(&agent, &uri, &sender);
+                let end = transfer(uri, wait, &limits, &sender);
                 // Nobody listens any more where patience ran out.
                 let _ = sender.send(end.map_or_else(News::Failed, |()| News::Complete));
             })?;
@@ -404,21 +405,54 @@ enum News {
     Failed(ureq::Error),
 }
 
-fn transfer(agent: &Agent, uri: &Uri, sender: &SyncSender<News>) -> Result<(), ureq::Error> {
-    let response = agent.get(uri).call()?;
-    let hops = response.get_redirect_history().unwrap_or_default();
-    if let Some(hop) = hops.iter().find(|hop| !is_allowed(hop)) {
-        return Err(ureq::Error::RequireHttpsOnly(hop.to_string()));
+fn transfer(
+    mut uri: Uri,
+    wait: Duration,
+    patience: &Patience,
+    sender: &SyncSender<News>,
+) -> Result<(), ureq::Error> {
+    for _ in 0..=MAX_REDIRECTS {
+        if !is_allowed(&uri) {
+            return Err(ureq::Error::RequireHttpsOnly(uri.to_string()));
+        }
+        let response = agent(&uri, wait, patience).get(&uri).call()?;
+        if !response.status().is_redirection() {
+            return receive(response.into_body(), sender);
+        }
+        let next = target(&response, &uri).ok_or(ureq::Error::RedirectFailed)?;
+        if is_https(&uri) && !is_https(&next) {
+            return Err(ureq::Error::RequireHttpsOnly(next.to_string()));
+        }
+        uri = next;
     }
+    Err(ureq::Error::TooManyRedirects)
+}
+
+/// Where a redirection leads: to an address, or to a path on the same server.
+fn target(response: &Response<Body>, from: &Uri) -> Option<Uri> {
+    let location: Uri = response
+        .headers()
+        .get(header::LOCATION)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    let mut parts = location.into_parts();
+    parts.scheme = parts.scheme.or_else(|| from.scheme().cloned());
+    parts.authority = parts.authority.or_else(|| from.authority().cloned());
+    Uri::from_parts(parts).ok()
+}
+
+fn receive(body: Body, sender: &SyncSender<News>) -> Result<(), ureq::Error> {
     if sender
         .send(News::Answer {
-            length: response.body().content_length(),
+            length: body.content_length(),
         })
         .is_err()
     {
         return Ok(());
     }
-    let mut body = response.into_body().into_reader();
+    let mut body = body.into_reader();
     loop {
         let mut bytes = vec![0; CHUNK];
         let n = body.read(&mut bytes)?;
@@ -450,12 +484,15 @@ pub(crate) fn probe(url: &str, patience: &Patience) -> Result<(), Fault> {
 }
 
 fn agent(uri: &Uri, wait: Duration, patience: &Patience) -> Agent {
-    let local = is_loopback(uri);
     Agent::config_builder()
-        .https_only(uri.scheme_str() == Some("https"))
-        .proxy(if local { None } else { Proxy::try_from_env() })
-        .save_redirect_history(true)
-        .max_redirects(5)
+        .https_only(is_https(uri))
+        .proxy(if is_loopback(uri) {
+            None
+        } else {
+            Proxy::try_from_env()
+        })
+        // Each address that a redirection leads to is looked at first.
+        .max_redirects(0)
         .user_agent(concat!("ganlet/", env!("CARGO_PKG_VERSION")))
         // Patience is kept by the receiver of the transfer; these end a transfer that nobody waits for any more.
         .timeout_resolve(Some(wait))
@@ -469,11 +506,11 @@ fn agent(uri: &Uri, wait: Duration, patience: &Patience) -> Agent {
 
 /// Whether an address may be asked at all.
 fn is_allowed(uri: &Uri) -> bool {
-    match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => is_loopback(uri),
-        _ => false,
-    }
+    is_https(uri) || (uri.scheme_str() == Some("http") && is_loopback(uri))
+}
+
+fn is_https(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
 }
 
 fn is_loopback(uri: &Uri) -> bool {
@@ -493,3 +530,6 @@ fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     }
     builder.tempfile_in(folder)
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,9 @@ pub mod hub;
 
 mod error;
 
+#[cfg(test)]
+mod testing;
+
 pub use catalog::Name;
 pub use dataset::{Dataset, MAX_LABEL, Mismatch, Split};
 pub use download::{Patience, Progress};

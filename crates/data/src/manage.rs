@@ -1,6 +1,6 @@
 //! A data set's files, looked after: fetched, verified, described.
 
-use crate::catalog::{FILES, Name};
+use crate::catalog::{FILES, Name, Origin};
 use crate::download::{self, Progress};
 use crate::{Error, Loaded, Request, Result, Source, files, load, locate, synthetic};
 use std::path::PathBuf;
@@ -31,13 +31,21 @@ pub struct FetchedFile {
 /// # Errors
 /// The variant of [`Error`] that says what is wrong: [`Error::NotFound`] where a file is needed and `request` is offline.
 pub fn fetch(name: Name, request: &Request, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Fetched> {
-    let Some(origin) = name.origin() else {
-        return Ok(Fetched {
+    match name.origin() {
+        Some(origin) => complete(&request.origin(origin), request, progress),
+        None => Ok(Fetched {
             folder: None,
             files: Vec::new(),
-        });
-    };
-    let origin = request.origin(origin);
+        }),
+    }
+}
+
+/// [`fetch`] for a data set that has files.
+pub(crate) fn complete(
+    origin: &Origin,
+    request: &Request,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Fetched> {
     let folder = locate::destination(origin.name, request)?;
     if request.offline {
         let complete = locate::files(&folder)?;
@@ -46,12 +54,12 @@ pub fn fetch(name: Name, request: &Request, progress: &mut dyn FnMut(Progress<'_
             looked: vec![folder.clone()],
         })?;
         for (which, path) in paths.iter().enumerate() {
-            files::verify(path, which, &origin)?;
+            files::verify(path, which, origin)?;
         }
     }
     let downloaded = match request.offline {
         true => [false; 4],
-        false => download::missing(&origin, &folder, true, &request.patience, progress)?,
+        false => download::missing(origin, &folder, true, &request.patience, progress)?,
     };
     let paths = locate::files(&folder)?.ok_or_else(|| Error::MissingFolder { path: folder.clone() })?;
     let files = paths.into_iter().zip(downloaded).map(|(path, downloaded)| {
@@ -89,6 +97,10 @@ pub fn verify(name: Name, request: &Request) -> Result<Vec<Verdict>> {
             outcome,
         }]);
     };
+    inspect(&origin, request)
+}
+
+pub(crate) fn inspect(origin: &Origin, request: &Request) -> Result<Vec<Verdict>> {
     let mut looked = Vec::new();
     for place in locate::places(origin.name, request) {
         let found = FILES.map(|stem| locate::file(&place.folder, stem));
@@ -98,7 +110,7 @@ pub fn verify(name: Name, request: &Request) -> Result<Vec<Verdict>> {
         }
         let verdict = |(which, path): (usize, Option<PathBuf>)| match path {
             Some(path) => Verdict {
-                outcome: files::verify(&path, which, &origin),
+                outcome: files::verify(&path, which, origin),
                 path,
             },
             None => Verdict {
