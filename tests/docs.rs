@@ -48,7 +48,12 @@ fn documents() -> Vec<(PathBuf, String)> {
     let mut documents = entries(root());
     documents.retain(|path| path.is_file());
     let with_documents = |dir: &PathBuf| ["docs", "crates"].contains(&name(dir));
-    documents.extend(folders().into_iter().filter(with_documents).flat_map(|dir| files(&dir)));
+    documents.extend(
+        folders()
+            .into_iter()
+            .filter(with_documents)
+            .flat_map(|dir| files(&dir)),
+    );
     documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     documents
         .into_iter()
