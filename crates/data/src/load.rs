@@ -207,3 +207,6 @@ fn loaded(mut files: Files, name: Name, source: Source) -> Loaded {
         fallback: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 use super::*;
 use crate::testing::{Server, compressed, dataset, find, head, ok, origin, promise};
-use std::net::TcpListener;
 
 /// Patience that makes a test last a second.
 fn brief() -> Patience {
@@ -194,7 +193,7 @@ fn silence_everywhere_ends_in_time() {
         ),
         "{found:?}"
     );
-    assert!(waited < brief().answer + Duration::from_millis(300), "{waited:?}");
+    assert!(waited < 2 * brief().answer, "{waited:?}");
 
     // One that speaks is heard, though the first is silent.
     let good = Server::good();
@@ -323,9 +322,10 @@ fn the_environment_s_proxy_is_used() {
 }
 
 /// An address whose packets go nowhere: the listener's queue is full.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_connection_that_is_never_made_ends_in_time() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let waiting: Vec<_> = (0..300)
         .map_while(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(20)).ok())
@@ -341,5 +341,5 @@ fn a_connection_that_is_never_made_ends_in_time() {
         "{found:?} with {} waiting",
         waiting.len()
     );
-    assert!(begun.elapsed() < brief().answer + Duration::from_millis(500));
+    assert!(begun.elapsed() < 2 * brief().answer);
 }
