@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use ganlet_ops::Activation;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,10 @@ impl Network for Discriminator {
 
     fn forward_frozen(&self, images: &Tensor) -> candle_core::Result<Tensor> {
         self.mlp.forward(images, true)
+    }
+
+    fn backward(&self, loss: &Tensor) -> candle_core::Result<GradStore> {
+        self.mlp.backward(loss)
     }
 
     fn parameters(&self) -> &[(String, Var)] {

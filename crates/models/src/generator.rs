@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use ganlet_ops::Activation;
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,10 @@ impl Network for Generator {
 
     fn forward_frozen(&self, latents: &Tensor) -> candle_core::Result<Tensor> {
         self.mlp.forward(latents, true)
+    }
+
+    fn backward(&self, loss: &Tensor) -> candle_core::Result<GradStore> {
+        self.mlp.backward(loss)
     }
 
     fn parameters(&self) -> &[(String, Var)] {

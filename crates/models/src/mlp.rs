@@ -1,5 +1,6 @@
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use ganlet_ops::{Activation, linear};
+use ganlet_ops::{Activation, Layer, ParameterGradients, mlp};
 use ganlet_random::Stream;
 
 use crate::{Error, Result};
@@ -64,12 +65,15 @@ impl MlpConfig {
     }
 }
 
-/// A multi-layer perceptron: [`linear`] layers with LeakyReLU between them.
+/// A multi-layer perceptron: fully connected layers with LeakyReLU between them, as one operation ([`mlp`]).
 #[derive(Clone, Debug)]
 pub struct Mlp {
     config: MlpConfig,
     /// Weight and bias of each layer in turn, named as by PyTorch's `nn.Sequential`.
     parameters: Vec<(String, Var)>,
+    /// The same, as the operation takes them.
+    layers: Vec<Layer>,
+    gradients: ParameterGradients,
 }
 
 impl Mlp {
@@ -93,12 +97,31 @@ impl Mlp {
                 Ok((name, Var::from_vec(values, shape, device)?))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { config, parameters })
+        Ok(Self::from_parameters(config, parameters))
     }
 
     /// From parameters in the order and the shapes of [`MlpConfig::parameters`].
     pub(crate) fn from_parameters(config: MlpConfig, parameters: Vec<(String, Var)>) -> Self {
-        Self { config, parameters }
+        let last = parameters.len() / 2;
+        let layers = parameters
+            .chunks_exact(2)
+            .zip(1..)
+            .map(|(pair, number)| Layer {
+                weight: pair[0].1.as_tensor().clone(),
+                bias: pair[1].1.as_tensor().clone(),
+                activation: if number == last {
+                    config.output
+                } else {
+                    Activation::LeakyRelu(LEAKY_SLOPE)
+                },
+            })
+            .collect();
+        Self {
+            config,
+            parameters,
+            layers,
+            gradients: ParameterGradients::default(),
+        }
     }
 
     /// The widths and the last activation.
@@ -118,23 +141,15 @@ impl Mlp {
 
     /// `(B, input) -> (B, output)`; through it gradients reach the input and, unless `frozen`, the parameters.
     pub(crate) fn forward(&self, input: &Tensor, frozen: bool) -> candle_core::Result<Tensor> {
-        let last = self.parameters.len() / 2;
-        let mut x = input.clone();
-        for (layer, pair) in self.parameters.chunks_exact(2).enumerate() {
-            let [weight, bias] = [&pair[0].1, &pair[1].1].map(|var| {
-                if frozen {
-                    var.as_detached_tensor()
-                } else {
-                    var.as_tensor().clone()
-                }
-            });
-            let activation = if layer + 1 == last {
-                self.config.output
-            } else {
-                Activation::LeakyRelu(LEAKY_SLOPE)
-            };
-            x = linear(&x, &weight, &bias, activation)?;
-        }
-        Ok(x)
+        mlp(input, &self.layers, (!frozen).then_some(&self.gradients))
+    }
+
+    /// The gradients of a loss on [`Mlp::forward`].
+    pub(crate) fn backward(&self, loss: &Tensor) -> candle_core::Result<GradStore> {
+        // What a pass left that ended in an error belongs to no loss.
+        self.gradients.clear();
+        let mut gradients = loss.backward()?;
+        self.gradients.collect(&self.layers, &mut gradients)?;
+        Ok(gradients)
     }
 }

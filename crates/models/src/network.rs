@@ -1,3 +1,4 @@
+use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 
 /// What training asks of a generator or a discriminator.
@@ -16,6 +17,16 @@ pub trait Network {
     /// # Errors
     /// When the input does not fit.
     fn forward_frozen(&self, input: &Tensor) -> Result<Tensor>;
+
+    /// The gradients of `loss`, a scalar that came out of [`Network::forward`], for the parameters.
+    ///
+    /// As it stands for every module of candle's own operations; for networks whose gradients take a shorter way.
+    ///
+    /// # Errors
+    /// When an operation in between has no gradient.
+    fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+        loss.backward()
+    }
 
     /// The parameters with their names, always in the same order.
     fn parameters(&self) -> &[(String, Var)];

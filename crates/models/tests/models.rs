@@ -149,7 +149,7 @@ fn frozen_weights_get_no_gradient_and_the_input_the_same_one() {
     let images = candle_core::Var::from_tensor(&sample_latents(&[1, 2], 784, &CPU).unwrap()).unwrap();
     let gradients = [Network::forward, Network::forward_frozen].map(|forward| {
         let logits = forward(&discriminator, &images).unwrap();
-        logits.sum_all().unwrap().backward().unwrap()
+        Network::backward(&discriminator, &logits.sum_all().unwrap()).unwrap()
     });
     let [free, frozen] = gradients
         .each_ref()

@@ -33,20 +33,20 @@ impl Activation {
         }
     }
 
-    /// `grad * derivative` into `out`, with the derivative told from the result `y`.
+    /// Multiplies `grad` by the derivative, told from the result `y`.
     #[inline(always)]
-    pub(crate) fn backward(self, y: &[f32], grad: &[f32], out: &mut [f32]) {
+    pub(crate) fn backward(self, y: &[f32], grad: &mut [f32]) {
         #[inline(always)]
-        fn map(y: &[f32], grad: &[f32], out: &mut [f32], derivative: impl Fn(f32) -> f32) {
-            for ((out, &y), &g) in out.iter_mut().zip(y).zip(grad) {
-                *out = g * derivative(y);
+        fn map(y: &[f32], grad: &mut [f32], derivative: impl Fn(f32) -> f32) {
+            for (grad, &y) in grad.iter_mut().zip(y) {
+                *grad *= derivative(y);
             }
         }
         match self {
-            Self::Identity => out.copy_from_slice(grad),
-            Self::LeakyRelu(slope) => map(y, grad, out, |y| if y > 0. { 1. } else { slope }),
-            Self::Tanh => map(y, grad, out, |y| 1. - y * y),
-            Self::Sigmoid => map(y, grad, out, |y| y * (1. - y)),
+            Self::Identity => {}
+            Self::LeakyRelu(slope) => map(y, grad, |y| if y > 0. { 1. } else { slope }),
+            Self::Tanh => map(y, grad, |y| 1. - y * y),
+            Self::Sigmoid => map(y, grad, |y| y * (1. - y)),
         }
     }
 

@@ -72,7 +72,7 @@ fn update(parameter: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32],
     let (rate, v_correction, epsilon) = (rate as f32, v_correction as f32, step.epsilon as f32);
     let (beta1, beta2) = (step.beta1 as f32, step.beta2 as f32);
     let (new1, new2) = ((1. - step.beta1) as f32, (1. - step.beta2) as f32);
-    for_each_chunk([parameter, m, v], COST, |offset, [p, m, v]| {
+    for_each_chunk(1, [parameter, m, v], COST, |offset, [p, m, v]| {
         let g = &gradient[offset..offset + p.len()];
         vectorized(
             #[inline(always)]

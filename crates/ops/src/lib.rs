@@ -7,6 +7,7 @@
 //! | operation | is | gradient |
 //! |---|---|---|
 //! | [`linear`] | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
+//! | [`mlp`] | several of these in turn | for `x` through candle; for the parameters beside it |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
 //! | [`adam_step`] | one step of Adam, in place | - |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
@@ -14,8 +15,7 @@
 //!
 //! Each runs fused on a CPU in f32, and elsewhere as its plain-candle form in [`mod@reference`], to which the tests hold
 //! it. On a CPU the work is split over the *elements* of a result and never over a sum, into pieces that do not depend on the number of
-//! threads: the same bits come out for any number of them. Threads are those of candle's barrier pool
-//! (`CANDLE_NUM_THREADS`, else `RAYON_NUM_THREADS`, else one per core).
+//! threads: the same bits come out for any number of them. There are [`threads`] of them.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor, Var};
@@ -37,14 +37,19 @@ mod activation;
 mod adam;
 mod bce;
 mod cpu;
+mod layer;
 mod linear;
 mod matmul;
+mod mlp;
 mod parallel;
 mod pixels;
+mod pool;
 pub mod reference;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
 pub use bce::bce_with_logits;
 pub use linear::linear;
+pub use mlp::{Layer, ParameterGradients, mlp};
 pub use pixels::{denormalize, gather_normalize, normalize};
+pub use pool::threads;

@@ -1,8 +1,8 @@
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 
 use crate::activation::Activation;
-use crate::cpu::{applies, slice, vectorized, with_slices};
-use crate::matmul::{Mat, matmul};
+use crate::cpu::{applies, slice, with_slices};
+use crate::layer::{self, Backward};
 use crate::reference;
 
 const NAME: &str = "linear";
@@ -10,28 +10,32 @@ const NAME: &str = "linear";
 /// A fully connected layer with its activation: `activation(x Wᵀ + b)`.
 ///
 /// `x` is `(B, in)`, `weight` `(out, in)` as PyTorch's `nn.Linear` keeps it, `bias` `(out,)`; the result is `(B, out)`.
-/// On a CPU in f32 the bias and the activation are applied to the product while it is in the cache. The backward pass keeps nothing
-/// beyond the arguments and the result, and computes only those gradients that an argument asks for: pass detached weights and
-/// theirs cost nothing.
+/// On a CPU in f32 the bias and the activation are applied to the product while it is in the cache. The backward pass
+/// keeps nothing beyond the arguments and the result, and computes only those gradients that an argument asks for: pass
+/// detached weights and theirs cost nothing.
 ///
 /// # Errors
 /// When a rank is not as above, the sizes or dtypes do not fit, or devices differ.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
-    let (_, inputs) = x.dims2()?;
-    let (outputs, expected) = weight.dims2()?;
-    if inputs != expected || bias.dims() != [outputs] {
-        return Err(Error::msg(format!(
-            "{NAME}: x is {:?}, so the weight should be (out, {inputs}) and the bias (out,); found {:?} and {:?}",
-            x.shape(),
-            weight.shape(),
-            bias.shape()
-        )));
-    }
+    check_shapes(NAME, x.dims2()?.1, weight, bias)?;
     if !applies(&[x, weight, bias]) {
         return reference::linear(x, weight, bias, activation);
     }
     x.contiguous()?
         .apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear { activation })
+}
+
+/// Checks `weight (out, inputs)` and `bias (out,)`, and gives `out`.
+pub(crate) fn check_shapes(op: &str, inputs: usize, weight: &Tensor, bias: &Tensor) -> Result<usize> {
+    let (outputs, expected) = weight.dims2()?;
+    if inputs == expected && bias.dims() == [outputs] {
+        return Ok(outputs);
+    }
+    Err(Error::msg(format!(
+        "{op}: for an input of {inputs} columns expected a weight (out, {inputs}) and a bias (out,), found {:?} and {:?}",
+        weight.shape(),
+        bias.shape()
+    )))
 }
 
 struct Linear {
@@ -52,18 +56,12 @@ impl CustomOp3 for Linear {
         bias: &CpuStorage,
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (batch, _) = x_layout.shape().dims2()?;
-        let (outputs, _) = weight_layout.shape().dims2()?;
-        let x = matrix(slice(NAME, x, x_layout)?, x_layout.shape())?;
-        let weight = matrix(slice(NAME, weight, weight_layout)?, weight_layout.shape())?;
-        let bias: &[f32] = slice(NAME, bias, bias_layout)?;
-        let activation = self.activation;
-        let y = matmul(
-            x,
-            weight.transposed(),
-            #[inline(always)]
-            |_, from, row| activation.apply(row, &bias[from..from + row.len()]),
-        );
+        let (batch, inputs) = x_layout.shape().dims2()?;
+        let outputs = bias_layout.shape().dims1()?;
+        let x = slice(NAME, x, x_layout)?;
+        let weight = slice(NAME, weight, weight_layout)?;
+        let bias = slice(NAME, bias, bias_layout)?;
+        let y = layer::forward(x, weight, bias, inputs, self.activation);
         Ok((CpuStorage::F32(y), Shape::from((batch, outputs))))
     }
 
@@ -75,74 +73,35 @@ impl CustomOp3 for Linear {
         y: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let (pre, bias_grad) = with_slices(NAME, [y, &grad], |[y, grad]| {
-            pre_activation_gradient(self.activation, y, grad, bias.elem_count())
-        })?;
-        let pre_shape = y.shape();
-        let x_grad = if x.track_op() {
-            let grad = with_slices(NAME, [weight], |[w]| {
-                Ok(matmul(
-                    matrix(&pre, pre_shape)?,
-                    matrix(w, weight.shape())?,
-                    |_, _, _| {},
-                ))
-            })?;
-            Some(Tensor::from_vec(grad, x.shape(), x.device())?)
-        } else {
-            None
-        };
-        let weight_grad = if weight.track_op() {
-            let grad = with_slices(NAME, [x], |[xs]| {
-                Ok(matmul(
-                    matrix(&pre, pre_shape)?.transposed(),
-                    matrix(xs, x.shape())?,
-                    |_, _, _| {},
-                ))
-            })?;
-            Some(Tensor::from_vec(grad, weight.shape(), weight.device())?)
-        } else {
-            None
-        };
-        let bias_grad = if bias.track_op() {
-            Some(Tensor::from_vec(bias_grad, bias.shape(), bias.device())?)
-        } else {
-            None
-        };
-        Ok((x_grad, weight_grad, bias_grad))
-    }
-}
-
-/// The gradient before the activation `(B, out)`, and its sum over the batch `(out,)`: the bias's gradient.
-fn pre_activation_gradient(
-    activation: Activation,
-    y: &[f32],
-    grad: &[f32],
-    outputs: usize,
-) -> Result<(Vec<f32>, Vec<f32>)> {
-    let mut pre = vec![0.; y.len()];
-    let mut sum = vec![0.; outputs];
-    let width = outputs.max(1);
-    vectorized(
-        #[inline(always)]
-        || {
-            for ((pre, y), grad) in pre
-                .chunks_exact_mut(width)
-                .zip(y.chunks_exact(width))
-                .zip(grad.chunks_exact(width))
-            {
-                activation.backward(y, grad, pre);
-                for (sum, pre) in sum.iter_mut().zip(pre) {
-                    *sum += *pre;
+        let (outputs, inputs) = weight.dims2()?;
+        let input = x.track_op();
+        let parameters = weight.track_op() || bias.track_op();
+        let gradients = with_slices(
+            NAME,
+            [x, weight, y, &grad.contiguous()?],
+            |[x, weight, y, grad]| {
+                let pre = &layer::pre_activation(self.activation, y, grad);
+                let input = input.then_some(Activation::Identity);
+                Ok(Backward {
+                    pre,
+                    x,
+                    weight,
+                    inputs,
+                    outputs,
+                    parameters,
+                    input,
                 }
-            }
-        },
-    );
-    Ok((pre, sum))
-}
-
-fn matrix<'a>(data: &'a [f32], shape: &Shape) -> Result<Mat<'a>> {
-    let (rows, cols) = shape.dims2()?;
-    Mat::new(data, rows, cols)
-        .ok_or_else(|| Error::msg(format!("{NAME}: {} values as {shape:?}", data.len())))
+                .run())
+            },
+        )?;
+        let tensor = |wanted, values, like: &Tensor| match wanted {
+            true => Tensor::from_vec(values, like.shape(), like.device()).map(Some),
+            false => Ok(None),
+        };
+        Ok((
+            tensor(input, gradients.input, x)?,
+            tensor(weight.track_op(), gradients.weight, weight)?,
+            tensor(bias.track_op(), gradients.bias, bias)?,
+        ))
+    }
 }

@@ -1,4 +1,6 @@
 //! Matrix products in tiles.
+//!
+//! The tiles of a product depend on its sizes alone and not on the number of threads, and so do its bits.
 
 use crate::cpu::vectorized;
 use crate::parallel::{self, SharedMut};
@@ -14,15 +16,15 @@ pub(crate) struct Mat<'a> {
 }
 
 impl<'a> Mat<'a> {
-    /// `data` as `(rows, cols)`, row after row; `None` where the lengths differ.
-    pub(crate) fn new(data: &'a [f32], rows: usize, cols: usize) -> Option<Self> {
-        (rows.checked_mul(cols) == Some(data.len())).then_some(Self {
+    /// `data` as rows of `cols` elements; what does not fill a row is left out.
+    pub(crate) fn new(data: &'a [f32], cols: usize) -> Self {
+        Self {
             data,
-            rows,
+            rows: data.len().checked_div(cols).unwrap_or(0),
             cols,
             row_stride: cols,
             col_stride: 1,
-        })
+        }
     }
 
     pub(crate) fn transposed(self) -> Self {
@@ -36,38 +38,79 @@ impl<'a> Mat<'a> {
     }
 }
 
-/// Columns in a tile: a whole number of the widest vectors, wide enough for `gemm` to run at full speed, and
-/// narrow enough that a layer's width makes several.
+/// Columns in a tile, and rows where there are few columns: a whole number of the widest vectors, wide enough for `gemm`
+/// to run at full speed, and narrow enough that a layer's width makes several.
 const TILE: usize = 64;
 
-/// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row; `finish(row, from, values)` is applied to each row of each
-/// tile while it is in the cache, `from` being the column of `values[0]`.
-///
-/// The tiles are the same for any number of threads, and so are the bits.
-pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Sync) -> Vec<f32> {
-    assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
-    let (m, k, n) = (a.rows, a.cols, b.cols);
-    let mut out = Vec::<f32>::with_capacity(m * n);
-    let shared = SharedMut(out.as_mut_ptr());
-    parallel::for_each(n.div_ceil(TILE), m * n * k, |tile| {
-        let from = tile * TILE;
-        let width = TILE.min(n - from);
-        // SAFETY: `Mat` holds only views whose every element lies in `data`, so both operands are readable; the tile
-        // (rows 0..m, columns from..from+width) lies within the capacity of `out`, no two tiles overlap, and with
-        // `read_dst` false the uninitialised memory is written without being read.
+/// Fewer tiles than this cannot be shared out well: then the rows are split as well.
+const FEW_TILES: usize = 4;
+
+/// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row, into memory that nobody has initialised yet.
+pub(crate) struct Product<'a> {
+    a: Mat<'a>,
+    b: Mat<'a>,
+    out: SharedMut<f32>,
+    rows_per_tile: usize,
+}
+
+impl<'a> Product<'a> {
+    /// The product that will stand in `out`; its memory is reserved here, and its length is set by [`Product::finish`].
+    pub(crate) fn new(a: Mat<'a>, b: Mat<'a>, out: &mut Vec<f32>) -> Self {
+        assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
+        out.clear();
+        out.reserve_exact(a.rows * b.cols);
+        let rows_per_tile = if b.cols.div_ceil(TILE) < FEW_TILES {
+            TILE
+        } else {
+            a.rows.max(1)
+        };
+        Self {
+            a,
+            b,
+            out: SharedMut(out.as_mut_ptr()),
+            rows_per_tile,
+        }
+    }
+
+    pub(crate) fn tiles(&self) -> usize {
+        self.b.cols.div_ceil(TILE) * self.a.rows.div_ceil(self.rows_per_tile)
+    }
+
+    /// Multiplications.
+    pub(crate) fn work(&self) -> usize {
+        self.a.rows * self.a.cols * self.b.cols
+    }
+
+    /// Computes one tile, and applies `finish(row, column, values)` to each of its rows while it is in the cache, `column` being that of
+    /// `values[0]`.
+    ///
+    /// # Safety
+    /// `out` has not been touched since [`Product::new`], and nobody else computes this tile.
+    pub(crate) unsafe fn tile(&self, tile: usize, finish: impl Fn(usize, usize, &mut [f32])) {
+        let Self {
+            a,
+            b,
+            out,
+            rows_per_tile,
+        } = self;
+        let columns = b.cols.div_ceil(TILE);
+        let (top, left) = (tile / columns * rows_per_tile, tile % columns * TILE);
+        let (height, width) = ((a.rows - top).min(*rows_per_tile), (b.cols - left).min(TILE));
+        // SAFETY: each element of a `Mat` lies in its `data`, so both operands are readable; the tile lies within
+        // the capacity of `out`, no two tiles overlap, and with `read_dst` false memory is written without being read.
         unsafe {
             gemm::gemm(
-                m,
+                height,
                 width,
-                k,
-                shared.0.add(from),
+                a.cols,
+                out.0.add(top * b.cols + left),
                 1,
-                n as isize,
+                b.cols as isize,
                 false,
-                a.data.as_ptr(),
+                a.data.as_ptr().add(top * a.row_stride),
                 a.col_stride as isize,
                 a.row_stride as isize,
-                b.data.as_ptr().add(from * b.col_stride),
+                b.data.as_ptr().add(left * b.col_stride),
                 b.col_stride as isize,
                 b.row_stride as isize,
                 0.,
@@ -81,14 +124,34 @@ pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) +
         vectorized(
             #[inline(always)]
             || {
-                for row in 0..m {
+                for row in top..top + height {
                     // SAFETY: a row of this tile: written above, touched by nobody else.
-                    finish(row, from, unsafe { shared.slice(row * n + from, width) });
+                    finish(row, left, unsafe { out.slice(row * b.cols + left, width) });
                 }
             },
         );
+    }
+
+    /// Sets the length of `out`, which is that of [`Product::new`].
+    ///
+    /// # Safety
+    /// Every tile was computed.
+    pub(crate) unsafe fn finish(&self, out: &mut Vec<f32>) {
+        debug_assert_eq!(out.as_ptr(), self.out.0.cast_const());
+        // SAFETY: the tiles cover the m * n elements that were reserved.
+        unsafe { out.set_len(self.a.rows * self.b.cols) }
+    }
+}
+
+/// `a` times `b`, each tile's rows passed through `finish`: see [`Product::tile`].
+pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut out = Vec::new();
+    let product = Product::new(a, b, &mut out);
+    // SAFETY: each tile is computed once, and nobody else has `out`.
+    parallel::for_each(product.tiles(), product.work(), |i| unsafe {
+        product.tile(i, &finish)
     });
-    // SAFETY: the tiles cover all m * n elements, and each was written.
-    unsafe { out.set_len(m * n) };
+    // SAFETY: all tiles were computed.
+    unsafe { product.finish(&mut out) };
     out
 }

@@ -1,10 +1,8 @@
-//! Work in pieces, over the threads of candle's barrier pool.
+//! Loops over pieces of work, shared among threads where that pays.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::pool;
 
-use candle_core::utils::barrier_pool;
-
-/// Below this many elementary operations the pool costs more than it gives (it wakes in about a microsecond).
+/// Below this many elementary operations the pool costs more than it gives.
 const WORTH_SHARING: usize = 1 << 17;
 
 /// Calls `piece(i)` once for each `i` in `0..pieces`, on several threads where the `work` is worth it.
@@ -14,42 +12,24 @@ const WORTH_SHARING: usize = 1 << 17;
 pub(crate) fn for_each(pieces: usize, work: usize, piece: impl Fn(usize) + Sync) {
     if pieces <= 1 || work < WORTH_SHARING {
         (0..pieces).for_each(piece);
-        return;
+    } else {
+        pool::run(pieces, &piece);
     }
-    let next = AtomicUsize::new(0);
-    barrier_pool().execute(|_thread| {
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            if i >= pieces {
-                break;
-            }
-            piece(i);
-        }
-    });
 }
 
 /// Elements in one piece of [`for_each_chunk`], about: 32 KiB of f32.
 const CHUNK: usize = 8192;
 
-/// Splits buffers of one length into chunks and calls `f(offset, chunks)` on those of one offset; `cost` is elementary
-/// operations per offset.
+/// Splits buffers of one length into chunks of whole rows of `width` elements, and calls `f(offset, chunks)` on those of one
+/// offset; `cost` is elementary operations per offset.
 pub(crate) fn for_each_chunk<T: Send, const N: usize>(
-    buffers: [&mut [T]; N],
-    cost: usize,
-    f: impl Fn(usize, [&mut [T]; N]) + Sync,
-) {
-    for_each_chunk_of(1, buffers, cost, f);
-}
-
-/// [`for_each_chunk`] with chunks of whole rows of `width` elements.
-pub(crate) fn for_each_chunk_of<T: Send, const N: usize>(
     width: usize,
     buffers: [&mut [T]; N],
     cost: usize,
     f: impl Fn(usize, [&mut [T]; N]) + Sync,
 ) {
-    let chunk = CHUNK.div_ceil(width.max(1)) * width.max(1);
     let len = buffers.iter().map(|b| b.len()).min().unwrap_or(0);
+    let chunk = CHUNK.div_ceil(width.max(1)) * width.max(1);
     let buffers = buffers.map(|b| SharedMut(b.as_mut_ptr()));
     for_each(len.div_ceil(chunk), len * cost, |i| {
         let start = i * chunk;

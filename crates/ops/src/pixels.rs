@@ -1,7 +1,7 @@
 use candle_core::{CpuStorage, CustomOp2, DType, Error, Layout, Result, Shape, Tensor};
 
 use crate::cpu::{slice, vectorized};
-use crate::parallel::for_each_chunk_of;
+use crate::parallel::for_each_chunk;
 use crate::reference;
 
 const NAME: &str = "gather_normalize";
@@ -85,7 +85,7 @@ impl CustomOp2 for GatherNormalize {
             .bt());
         }
         let mut out = vec![0f32; indices.len() * width];
-        for_each_chunk_of(width, [&mut out[..]], 2, |start, [out]| {
+        for_each_chunk(width, [&mut out[..]], 2, |start, [out]| {
             let first = start / width;
             vectorized(
                 #[inline(always)]

@@ -30,14 +30,15 @@ pub fn step<G: Network, D: Network>(gan: &mut Gan<G, D>, real: &Tensor, noise: &
     let (reals, fakes) = (real.dim(0)?, fake.dim(0)?);
     let (real_logits, fake_logits) = (logits.narrow(0, 0, reals)?, logits.narrow(0, reals, fakes)?);
     let d_loss = losses::discriminator(&real_logits, &fake_logits)?;
+    let gradients = gan.discriminator.backward(&d_loss)?;
     gan.discriminator_adam
-        .step(gan.discriminator.parameters(), &d_loss.backward()?)?;
+        .step(gan.discriminator.parameters(), &gradients)?;
 
     // G: a step down its loss on fresh fakes, judged by the D that just learned. Now D only serves.
     let fake = gan.generator.forward(&noise.generator)?;
     let g_loss = losses::generator(&gan.discriminator.forward_frozen(&fake)?)?;
-    gan.generator_adam
-        .step(gan.generator.parameters(), &g_loss.backward()?)?;
+    let gradients = gan.generator.backward(&g_loss)?;
+    gan.generator_adam.step(gan.generator.parameters(), &gradients)?;
 
     gan.steps += 1;
     // Without their history, what led to them can be freed.
