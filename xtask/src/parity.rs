@@ -45,20 +45,15 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let run = std::path::absolute(run).map_err(|e| format!("{run}: {e}"))?;
     std::fs::create_dir_all(&dir).map_err(|e| format!("could not make {}: {e}", dir.display()))?;
     let (images, latents) = (dir.join("images.npy"), dir.join("latents.npy"));
+    let check = || script(&python, "check_generator.py");
+    command::run(check().args([&run, &latents]), "")?;
     let mut sample = cargo();
     sample
         .args(["run", "--release", "--bin", "ganlet", "--", "sample"])
         .arg(&run);
-    sample
-        .args(["--seeds", "0-63", "--out"])
-        .arg(&images)
-        .arg("--latents")
-        .arg(&latents);
+    sample.arg("--latents").arg(&latents).arg("--out").arg(&images);
     command::run(&mut sample, "")?;
-    command::run(
-        script(&python, "check_generator.py").args([run, images, latents]),
-        "",
-    )
+    command::run(check().args([run, latents, images]), "")
 }
 
 fn script(python: &Path, name: &str) -> Command {
