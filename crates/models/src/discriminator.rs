@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use ganlet_ops::Activation;
+use ganlet_ops::{Activation, MlpPass};
 use serde::{Deserialize, Serialize};
 
 use crate::weights::{self, Loaded};
@@ -65,7 +64,7 @@ impl Discriminator {
     /// # Errors
     /// When the images do not fit.
     pub fn logits(&self, images: &Tensor) -> Result<Tensor> {
-        Ok(self.mlp.forward(images, true)?)
+        Ok(self.mlp.forward(images)?.output().clone())
     }
 
     /// Images `(B, rows * columns)` in `[-1, 1]` -> the probability of their being real, `(B, 1)` in `[0, 1]`.
@@ -100,15 +99,8 @@ impl Discriminator {
                     return None;
                 };
                 let side = pixels.isqrt();
-                let image = if side * side == *pixels {
-                    [side, side]
-                } else {
-                    [1, *pixels]
-                };
-                Some(DiscriminatorConfig {
-                    hidden: hidden.to_vec(),
-                    image,
-                })
+                let image = if side * side == *pixels { [side, side] } else { [1, *pixels] };
+                Some(DiscriminatorConfig { hidden: hidden.to_vec(), image })
             },
             DiscriminatorConfig::mlp,
             |config, mlp| Self { config, mlp },
@@ -117,16 +109,10 @@ impl Discriminator {
 }
 
 impl Network for Discriminator {
-    fn forward(&self, images: &Tensor) -> candle_core::Result<Tensor> {
-        self.mlp.forward(images, false)
-    }
+    type Pass = MlpPass;
 
-    fn forward_frozen(&self, images: &Tensor) -> candle_core::Result<Tensor> {
-        self.mlp.forward(images, true)
-    }
-
-    fn backward(&self, loss: &Tensor) -> candle_core::Result<GradStore> {
-        self.mlp.backward(loss)
+    fn forward(&self, images: &Tensor) -> candle_core::Result<MlpPass> {
+        self.mlp.forward(images)
     }
 
     fn parameters(&self) -> &[(String, Var)] {

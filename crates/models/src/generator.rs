@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use ganlet_ops::Activation;
+use ganlet_ops::{Activation, MlpPass};
 use serde::{Deserialize, Serialize};
 
 use crate::weights::{self, Loaded};
@@ -71,7 +70,7 @@ impl Generator {
     /// # Errors
     /// When the latents do not fit.
     pub fn generate(&self, latents: &Tensor) -> Result<Tensor> {
-        Ok(self.mlp.forward(latents, true)?)
+        Ok(self.mlp.forward(latents)?.output().clone())
     }
 
     /// The numbered samples: `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a function of `seeds[i]` alone, to the bit.
@@ -91,11 +90,7 @@ impl Generator {
             blocks.push(images.narrow(0, 0, seeds.len())?);
         }
         if blocks.is_empty() {
-            return Ok(Tensor::zeros(
-                (0, self.config.pixels()),
-                candle_core::DType::F32,
-                device,
-            )?);
+            return Ok(Tensor::zeros((0, self.config.pixels()), candle_core::DType::F32, device)?);
         }
         Ok(Tensor::cat(&blocks, 0)?)
     }
@@ -125,16 +120,8 @@ impl Generator {
                     return None;
                 };
                 let side = pixels.isqrt();
-                let image = if side * side == *pixels {
-                    [side, side]
-                } else {
-                    [1, *pixels]
-                };
-                Some(GeneratorConfig {
-                    latent: *latent,
-                    hidden: hidden.to_vec(),
-                    image,
-                })
+                let image = if side * side == *pixels { [side, side] } else { [1, *pixels] };
+                Some(GeneratorConfig { latent: *latent, hidden: hidden.to_vec(), image })
             },
             GeneratorConfig::mlp,
             |config, mlp| Self { config, mlp },
@@ -143,16 +130,10 @@ impl Generator {
 }
 
 impl Network for Generator {
-    fn forward(&self, latents: &Tensor) -> candle_core::Result<Tensor> {
-        self.mlp.forward(latents, false)
-    }
+    type Pass = MlpPass;
 
-    fn forward_frozen(&self, latents: &Tensor) -> candle_core::Result<Tensor> {
-        self.mlp.forward(latents, true)
-    }
-
-    fn backward(&self, loss: &Tensor) -> candle_core::Result<GradStore> {
-        self.mlp.backward(loss)
+    fn forward(&self, latents: &Tensor) -> candle_core::Result<MlpPass> {
+        self.mlp.forward(latents)
     }
 
     fn parameters(&self) -> &[(String, Var)] {

@@ -39,5 +39,5 @@ pub use error::{Error, Result};
 pub use generator::{Generator, GeneratorConfig};
 pub use latents::sample_latents;
 pub use mlp::{LEAKY_SLOPE, Mlp, MlpConfig};
-pub use network::Network;
+pub use network::{Autograd, AutogradPass, Network, Pass};
 pub use weights::Loaded;

@@ -1,6 +1,5 @@
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use ganlet_ops::{Activation, Layer, ParameterGradients, mlp};
+use ganlet_ops::{Activation, Layer, MlpPass, mlp};
 use ganlet_random::Stream;
 
 use crate::{Error, Result};
@@ -26,14 +25,8 @@ pub struct MlpConfig {
 impl MlpConfig {
     /// `input`, the hidden widths, `output`.
     pub(crate) fn new(input: usize, hidden: &[usize], output: usize, activation: Activation) -> Self {
-        let widths = std::iter::once(input)
-            .chain(hidden.iter().copied())
-            .chain([output])
-            .collect();
-        Self {
-            widths,
-            output: activation,
-        }
+        let widths = std::iter::once(input).chain(hidden.iter().copied()).chain([output]).collect();
+        Self { widths, output: activation }
     }
 
     /// The parameters' names and shapes: `0.weight (out, in)`, `0.bias (out,)`, `2.weight`, ... as PyTorch's `nn.Sequential`
@@ -48,24 +41,19 @@ impl MlpConfig {
     /// Checks that there is a layer and that each has inputs, outputs, and no more weights than can be held.
     pub(crate) fn validate(&self) -> Result<()> {
         if self.widths.len() < 2 || self.widths.contains(&0) {
-            return Err(Error::ZeroWidth {
-                widths: self.widths.clone(),
-            });
+            return Err(Error::ZeroWidth { widths: self.widths.clone() });
         }
         let total = self.parameters().try_fold(0usize, |total, (_, shape)| {
             total.checked_add(shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?)
         });
         if total.is_none_or(|total| total > MAX_PARAMETERS) {
-            return Err(Error::TooLarge {
-                widths: self.widths.clone(),
-                limit: MAX_PARAMETERS,
-            });
+            return Err(Error::TooLarge { widths: self.widths.clone(), limit: MAX_PARAMETERS });
         }
         Ok(())
     }
 }
 
-/// A multi-layer perceptron: fully connected layers with LeakyReLU between them, as one operation ([`mlp`]).
+/// A multi-layer perceptron: fully connected layers with LeakyReLU between them, as one operation ([`mlp`](fn@mlp)).
 #[derive(Clone, Debug)]
 pub struct Mlp {
     config: MlpConfig,
@@ -73,7 +61,6 @@ pub struct Mlp {
     parameters: Vec<(String, Var)>,
     /// The same, as the operation takes them.
     layers: Vec<Layer>,
-    gradients: ParameterGradients,
 }
 
 impl Mlp {
@@ -109,19 +96,10 @@ impl Mlp {
             .map(|(pair, number)| Layer {
                 weight: pair[0].1.as_tensor().clone(),
                 bias: pair[1].1.as_tensor().clone(),
-                activation: if number == last {
-                    config.output
-                } else {
-                    Activation::LeakyRelu(LEAKY_SLOPE)
-                },
+                activation: if number == last { config.output } else { Activation::LeakyRelu(LEAKY_SLOPE) },
             })
             .collect();
-        Self {
-            config,
-            parameters,
-            layers,
-            gradients: ParameterGradients::default(),
-        }
+        Self { config, parameters, layers }
     }
 
     /// The widths and the last activation.
@@ -139,17 +117,8 @@ impl Mlp {
         self.parameters.iter().map(|(_, var)| var.elem_count()).sum()
     }
 
-    /// `(B, input) -> (B, output)`; through it gradients reach the input and, unless `frozen`, the parameters.
-    pub(crate) fn forward(&self, input: &Tensor, frozen: bool) -> candle_core::Result<Tensor> {
-        mlp(input, &self.layers, (!frozen).then_some(&self.gradients))
-    }
-
-    /// The gradients of a loss on [`Mlp::forward`].
-    pub(crate) fn backward(&self, loss: &Tensor) -> candle_core::Result<GradStore> {
-        // What a pass left that ended in an error belongs to no loss.
-        self.gradients.clear();
-        let mut gradients = loss.backward()?;
-        self.gradients.collect(&self.layers, &mut gradients)?;
-        Ok(gradients)
+    /// `(B, input) -> (B, output)`
+    pub(crate) fn forward(&self, input: &Tensor) -> candle_core::Result<MlpPass> {
+        mlp(input, &self.layers)
     }
 }

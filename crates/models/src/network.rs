@@ -1,33 +1,142 @@
-use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
+use candle_nn::Module;
+use ganlet_ops::MlpPass;
 
-/// What training asks of a generator or a discriminator.
+/// What training asks of a generator or a discriminator: to be passed through, forward and backward.
 ///
-/// Implement it to train a module of your own: the generator maps latents `(B, latent)` to images `(B, D)` in `[-1, 1]`, the
-/// discriminator maps images `(B, D)` to logits `(B, 1)`.
+/// The generator maps latents `(B, latent)` to images `(B, D)` in `[-1, 1]`, the discriminator maps images `(B, D)` to logits
+/// `(B, 1)`. [`Autograd`] makes a network of any candle module.
 pub trait Network {
-    /// The output, through which gradients reach the input and the parameters.
+    /// A pass, with what its gradients need.
+    type Pass: Pass;
+
+    /// Passes `input` through.
     ///
     /// # Errors
     /// When the input does not fit.
-    fn forward(&self, input: &Tensor) -> Result<Tensor>;
-
-    /// The same output, through which gradients reach the input alone: no time is spent on the parameters'.
-    ///
-    /// # Errors
-    /// When the input does not fit.
-    fn forward_frozen(&self, input: &Tensor) -> Result<Tensor>;
-
-    /// The gradients of `loss`, a scalar that came out of [`Network::forward`], for the parameters.
-    ///
-    /// As it stands for every module of candle's own operations; for networks whose gradients take a shorter way.
-    ///
-    /// # Errors
-    /// When an operation in between has no gradient.
-    fn backward(&self, loss: &Tensor) -> Result<GradStore> {
-        loss.backward()
-    }
+    fn forward(&self, input: &Tensor) -> Result<Self::Pass>;
 
     /// The parameters with their names, always in the same order.
     fn parameters(&self) -> &[(String, Var)];
+}
+
+/// One pass through a network, whose gradients can be asked for.
+pub trait Pass {
+    /// What came out.
+    fn output(&self) -> &Tensor;
+
+    /// The gradients of a loss for the parameters, in their order, from its gradient for the output.
+    ///
+    /// # Errors
+    /// When the gradient does not have the output's shape.
+    fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>>;
+
+    /// The gradient of a loss for the input, from its gradient for the output.
+    ///
+    /// # Errors
+    /// When the gradient does not have the output's shape.
+    fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor>;
+}
+
+impl Pass for MlpPass {
+    fn output(&self) -> &Tensor {
+        self.output()
+    }
+
+    fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
+        Ok(self
+            .parameter_gradients(gradient)?
+            .into_iter()
+            .flat_map(|layer| [layer.weight, layer.bias])
+            .collect())
+    }
+
+    fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
+        self.input_gradient(gradient)
+    }
+}
+
+/// Any candle module as a [`Network`]; candle's own `backward` finds its gradients.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::{VarBuilder, VarMap};
+/// use ganlet_models::{Autograd, Network, Pass};
+///
+/// # fn main() -> candle_core::Result<()> {
+/// let variables = VarMap::new();
+/// let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+/// let network = Autograd::new(candle_nn::linear(3, 2, builder)?, &variables);
+///
+/// let pass = network.forward(&Tensor::ones((5, 3), DType::F32, &Device::Cpu)?)?;
+/// assert_eq!(pass.input_gradient(&pass.output().ones_like()?)?.dims(), [5, 3]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Autograd<M> {
+    module: M,
+    parameters: Vec<(String, Var)>,
+}
+
+impl<M: Module> Autograd<M> {
+    /// The module and the variables that it was built from, put in the order of their names.
+    pub fn new(module: M, variables: &candle_nn::VarMap) -> Self {
+        let variables = variables.data().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut parameters: Vec<_> =
+            variables.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
+        parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self { module, parameters }
+    }
+}
+
+impl<M: Module> Network for Autograd<M> {
+    type Pass = AutogradPass;
+
+    fn forward(&self, input: &Tensor) -> Result<AutogradPass> {
+        let input = Var::from_tensor(&input.detach())?;
+        let output = self.module.forward(&input)?;
+        let parameters = self.parameters.iter().map(|(_, var)| var.clone()).collect();
+        Ok(AutogradPass { input, output, parameters })
+    }
+
+    fn parameters(&self) -> &[(String, Var)] {
+        &self.parameters
+    }
+}
+
+/// A pass through an [`Autograd`] network.
+#[derive(Clone, Debug)]
+pub struct AutogradPass {
+    input: Var,
+    output: Tensor,
+    parameters: Vec<Var>,
+}
+
+impl AutogradPass {
+    /// The gradients for `variables`; zeros where one takes no part in the output.
+    fn gradients<'a>(
+        &self,
+        gradient: &Tensor,
+        variables: impl IntoIterator<Item = &'a Var>,
+    ) -> Result<Vec<Tensor>> {
+        // The gradient of this product is `gradient` times that of the output.
+        let store = (&self.output * gradient.detach())?.sum_all()?.backward()?;
+        let of = |var: &Var| store.get(var).cloned().map_or_else(|| var.zeros_like(), Ok);
+        variables.into_iter().map(of).collect()
+    }
+}
+
+impl Pass for AutogradPass {
+    fn output(&self) -> &Tensor {
+        &self.output
+    }
+
+    fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
+        self.gradients(gradient, &self.parameters)
+    }
+
+    fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
+        self.gradients(gradient, [&self.input]).map(|mut gradients| gradients.remove(0))
+    }
 }

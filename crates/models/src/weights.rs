@@ -58,11 +58,7 @@ pub(crate) fn to_bytes(
     config: &impl Serialize,
     extra: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>> {
-    let description = Description {
-        network: kind.name().to_owned(),
-        config,
-        metadata: extra.clone(),
-    };
+    let description = Description { network: kind.name().to_owned(), config, metadata: extra.clone() };
     let json = serde_json::to_string(&description).map_err(Error::SerializeConfig)?;
     let metadata = HashMap::from([(METADATA.to_owned(), json)]);
     let tensors = mlp
@@ -91,16 +87,10 @@ pub(crate) fn from_bytes<C: DeserializeOwned, N>(
     mlp_config: impl FnOnce(&C) -> MlpConfig,
     build: impl FnOnce(C, Mlp) -> N,
 ) -> Result<Loaded<N>> {
-    let not_safetensors = |source| Error::NotSafetensors {
-        length: bytes.len(),
-        source,
-    };
+    let not_safetensors = |source| Error::NotSafetensors { length: bytes.len(), source };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
     let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
-    let wrong_network = |found: String| Error::OtherNetwork {
-        expected: kind.name(),
-        found,
-    };
+    let wrong_network = |found: String| Error::OtherNetwork { expected: kind.name(), found };
     let (config, metadata, assumed) = match header.metadata().as_ref().and_then(|m| m.get(METADATA)) {
         Some(json) => {
             let description: Description<serde_json::Value> =
@@ -126,11 +116,7 @@ pub(crate) fn from_bytes<C: DeserializeOwned, N>(
     mlp_config.validate()?;
     let parameters = parameters(&file, &mlp_config, device)?;
     let network = build(config, Mlp::from_parameters(mlp_config, parameters));
-    Ok(Loaded {
-        network,
-        metadata,
-        assumed,
-    })
+    Ok(Loaded { network, metadata, assumed })
 }
 
 /// The widths of the layers `0`, `2`, `4`, ... that are there.
@@ -140,10 +126,7 @@ fn widths(file: &SafeTensors) -> Result<Vec<usize>> {
         let name = format!("{}.weight", 2 * layer);
         let Ok(weight) = file.tensor(&name) else { break };
         let &[outputs, inputs] = weight.shape() else {
-            return Err(Error::NotAMatrix {
-                tensor: name,
-                found: Shape::from(weight.shape()),
-            });
+            return Err(Error::NotAMatrix { tensor: name, found: Shape::from(weight.shape()) });
         };
         if widths.is_empty() {
             widths.push(inputs);
@@ -151,9 +134,7 @@ fn widths(file: &SafeTensors) -> Result<Vec<usize>> {
         widths.push(outputs);
     }
     if widths.is_empty() {
-        return Err(Error::MissingTensor {
-            tensor: "0.weight".to_owned(),
-        });
+        return Err(Error::MissingTensor { tensor: "0.weight".to_owned() });
     }
     Ok(widths)
 }
@@ -173,35 +154,18 @@ fn parameters(file: &SafeTensors, config: &MlpConfig, device: &Device) -> Result
             });
         }
         if view.dtype() != Dtype::F32 {
-            return Err(Error::TensorDType {
-                tensor: name,
-                found: view.dtype(),
-            });
+            return Err(Error::TensorDType { tensor: name, found: view.dtype() });
         }
-        let values: Vec<f32> = view
-            .data()
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|&bytes| f32::from_le_bytes(bytes))
-            .collect();
+        let values: Vec<f32> =
+            view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
         if let Some(position) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::NotFinite {
-                tensor: name,
-                position,
-                found: values[position],
-            });
+            return Err(Error::NotFinite { tensor: name, position, found: values[position] });
         }
         parameters.push((name, Var::from_vec(values, expected, device)?));
     }
-    let unexpected = file
-        .names()
-        .into_iter()
-        .find(|name| !parameters.iter().any(|(known, _)| known == name));
+    let unexpected = file.names().into_iter().find(|name| !parameters.iter().any(|(known, _)| known == name));
     match unexpected {
-        Some(tensor) => Err(Error::UnexpectedTensor {
-            tensor: tensor.to_owned(),
-        }),
+        Some(tensor) => Err(Error::UnexpectedTensor { tensor: tensor.to_owned() }),
         None => Ok(parameters),
     }
 }

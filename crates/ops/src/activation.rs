@@ -108,22 +108,10 @@ mod tests {
             let x = i as f32 / 2000.;
             let wide = f64::from(x);
             let limited = wide.clamp(-87., 88.).exp();
-            assert!(
-                (f64::from(exp(x)) / limited - 1.).abs() < 3e-7,
-                "exp({x}) = {}",
-                exp(x)
-            );
-            assert!(
-                (f64::from(tanh(x)) - wide.tanh()).abs() < 2e-7,
-                "tanh({x}) = {}",
-                tanh(x)
-            );
+            assert!((f64::from(exp(x)) / limited - 1.).abs() < 3e-7, "exp({x}) = {}", exp(x));
+            assert!((f64::from(tanh(x)) - wide.tanh()).abs() < 2e-7, "tanh({x}) = {}", tanh(x));
             let expected = 1. / (1. + (-wide).exp());
-            assert!(
-                (f64::from(sigmoid(x)) - expected).abs() < 2e-7,
-                "sigmoid({x}) = {}",
-                sigmoid(x)
-            );
+            assert!((f64::from(sigmoid(x)) - expected).abs() < 2e-7, "sigmoid({x}) = {}", sigmoid(x));
         }
         assert_eq!([tanh(f32::INFINITY), tanh(f32::NEG_INFINITY)], [1., -1.]);
         assert!(tanh(f32::NAN).is_nan() && sigmoid(f32::NAN).is_nan());

@@ -29,10 +29,7 @@ impl AdamStep {
     pub(crate) fn corrections(&self) -> (f64, f64) {
         // Beyond 2^31 steps the corrections are 1 to the last bit.
         let t = i32::try_from(self.step).unwrap_or(i32::MAX);
-        (
-            self.learning_rate / (1. - self.beta1.powi(t)),
-            1. / (1. - self.beta2.powi(t)).sqrt(),
-        )
+        (self.learning_rate / (1. - self.beta1.powi(t)), 1. / (1. - self.beta2.powi(t)).sqrt())
     }
 }
 

@@ -49,10 +49,7 @@ impl CustomOp1 for BceWithLogits {
     fn bwd(&self, logits: &Tensor, _mean: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         // `target` and the scale are known on the host, where this operation runs.
         let scale = f64::from(grad.to_scalar::<f32>()?) / logits.elem_count() as f64;
-        Ok(Some(logits.apply_op1_no_bwd(&Gradient {
-            target: self.target,
-            scale,
-        })?))
+        Ok(Some(logits.apply_op1_no_bwd(&Gradient { target: self.target, scale })?))
     }
 }
 

@@ -6,9 +6,7 @@ use candle_core::{CpuStorage, DType, Device, Error, InplaceOp1, Layout, Result, 
 
 /// Whether the fused f32 form applies to all of these; where it does not, the caller takes the reference.
 pub(crate) fn applies(tensors: &[&Tensor]) -> bool {
-    tensors
-        .iter()
-        .all(|t| matches!(t.device(), Device::Cpu) && t.dtype() == DType::F32)
+    tensors.iter().all(|t| matches!(t.device(), Device::Cpu) && t.dtype() == DType::F32)
 }
 
 /// The elements of a contiguous tensor, in order.
@@ -17,13 +15,9 @@ pub(crate) fn slice<'a, T: WithDType>(
     storage: &'a CpuStorage,
     layout: &Layout,
 ) -> Result<&'a [T]> {
-    let (start, end) = layout
-        .contiguous_offsets()
-        .ok_or(Error::RequiresContiguous { op })?;
+    let (start, end) = layout.contiguous_offsets().ok_or(Error::RequiresContiguous { op })?;
     let elements = storage.as_slice::<T>()?;
-    elements
-        .get(start..end)
-        .ok_or_else(|| Error::msg(format!("{op}: the layout exceeds its storage")))
+    elements.get(start..end).ok_or_else(|| Error::msg(format!("{op}: the layout exceeds its storage")))
 }
 
 /// Calls `f` with the elements of contiguous f32 tensors on the CPU.
@@ -60,9 +54,7 @@ pub(crate) fn with_slice_mut(
         }
 
         fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-            let (start, end) = layout
-                .contiguous_offsets()
-                .ok_or(Error::RequiresContiguous { op: self.0 })?;
+            let (start, end) = layout.contiguous_offsets().ok_or(Error::RequiresContiguous { op: self.0 })?;
             match (storage, self.1.take()) {
                 (CpuStorage::F32(elements), Some(f)) if end <= elements.len() => f(&mut elements[start..end]),
                 _ => Err(Error::msg(format!("{}: expected a whole f32 tensor", self.0))),
@@ -75,10 +67,8 @@ pub(crate) fn with_slice_mut(
 
 /// Whether no two of these share their memory.
 pub(crate) fn distinct_memory(tensors: &[&Tensor]) -> bool {
-    let mut memory: Vec<*const Storage> = tensors
-        .iter()
-        .map(|t| std::ptr::from_ref(&*t.storage_and_layout().0))
-        .collect();
+    let mut memory: Vec<*const Storage> =
+        tensors.iter().map(|t| std::ptr::from_ref(&*t.storage_and_layout().0)).collect();
     memory.sort_unstable();
     memory.windows(2).all(|pair| pair[0] != pair[1])
 }
@@ -96,10 +86,5 @@ pub(crate) fn same_shape(op: &'static str, lhs: &Tensor, rhs: &Tensor) -> Result
     if lhs.shape() == rhs.shape() {
         return Ok(());
     }
-    Err(Error::ShapeMismatchBinaryOp {
-        lhs: lhs.shape().clone(),
-        rhs: rhs.shape().clone(),
-        op,
-    }
-    .bt())
+    Err(Error::ShapeMismatchBinaryOp { lhs: lhs.shape().clone(), rhs: rhs.shape().clone(), op }.bt())
 }

@@ -59,27 +59,15 @@ pub(crate) struct Gradients {
 impl Backward<'_> {
     /// Computes all that is wanted in one parallel loop.
     pub(crate) fn run(self) -> Gradients {
-        let Self {
-            pre,
-            x,
-            weight,
-            inputs,
-            outputs,
-            parameters,
-            input,
-        } = self;
+        let Self { pre, x, weight, inputs, outputs, parameters, input } = self;
         let mut gradients = Gradients::default();
         if parameters {
             gradients.bias = vec![0.; outputs];
         }
         let bias = SharedMut(gradients.bias.as_mut_ptr());
         let pre_mat = Mat::new(pre, outputs);
-        let for_input = input.map(|below| {
-            (
-                below,
-                Product::new(pre_mat, Mat::new(weight, inputs), &mut gradients.input),
-            )
-        });
+        let for_input =
+            input.map(|below| (below, Product::new(pre_mat, Mat::new(weight, inputs), &mut gradients.input)));
         let for_weight = parameters
             .then(|| Product::new(pre_mat.transposed(), Mat::new(x, inputs), &mut gradients.weight));
 

@@ -6,8 +6,8 @@
 //!
 //! | operation | is | gradient |
 //! |---|---|---|
-//! | [`linear`] | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
-//! | [`mlp`] | several of these in turn | for `x` through candle; for the parameters beside it |
+//! | [`linear`](fn@linear) | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
+//! | [`mlp`](fn@mlp) | several of these in turn | the same, by hand: without the copies that candle makes |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
 //! | [`adam_step`] | one step of Adam, in place | - |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
@@ -50,6 +50,6 @@ pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
 pub use bce::bce_with_logits;
 pub use linear::linear;
-pub use mlp::{Layer, ParameterGradients, mlp};
+pub use mlp::{Layer, LayerGradients, MlpPass, mlp};
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;

@@ -21,8 +21,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation
     if !applies(&[x, weight, bias]) {
         return reference::linear(x, weight, bias, activation);
     }
-    x.contiguous()?
-        .apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear { activation })
+    x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear { activation })
 }
 
 /// Checks `weight (out, inputs)` and `bias (out,)`, and gives `out`.
@@ -76,24 +75,11 @@ impl CustomOp3 for Linear {
         let (outputs, inputs) = weight.dims2()?;
         let input = x.track_op();
         let parameters = weight.track_op() || bias.track_op();
-        let gradients = with_slices(
-            NAME,
-            [x, weight, y, &grad.contiguous()?],
-            |[x, weight, y, grad]| {
-                let pre = &layer::pre_activation(self.activation, y, grad);
-                let input = input.then_some(Activation::Identity);
-                Ok(Backward {
-                    pre,
-                    x,
-                    weight,
-                    inputs,
-                    outputs,
-                    parameters,
-                    input,
-                }
-                .run())
-            },
-        )?;
+        let gradients = with_slices(NAME, [x, weight, y, &grad.contiguous()?], |[x, weight, y, grad]| {
+            let pre = &layer::pre_activation(self.activation, y, grad);
+            let input = input.then_some(Activation::Identity);
+            Ok(Backward { pre, x, weight, inputs, outputs, parameters, input }.run())
+        })?;
         let tensor = |wanted, values, like: &Tensor| match wanted {
             true => Tensor::from_vec(values, like.shape(), like.device()).map(Some),
             false => Ok(None),

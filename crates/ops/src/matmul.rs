@@ -18,13 +18,7 @@ pub(crate) struct Mat<'a> {
 impl<'a> Mat<'a> {
     /// `data` as rows of `cols` elements; what does not fill a row is left out.
     pub(crate) fn new(data: &'a [f32], cols: usize) -> Self {
-        Self {
-            data,
-            rows: data.len().checked_div(cols).unwrap_or(0),
-            cols,
-            row_stride: cols,
-            col_stride: 1,
-        }
+        Self { data, rows: data.len().checked_div(cols).unwrap_or(0), cols, row_stride: cols, col_stride: 1 }
     }
 
     pub(crate) fn transposed(self) -> Self {
@@ -59,17 +53,8 @@ impl<'a> Product<'a> {
         assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
         out.clear();
         out.reserve_exact(a.rows * b.cols);
-        let rows_per_tile = if b.cols.div_ceil(TILE) < FEW_TILES {
-            TILE
-        } else {
-            a.rows.max(1)
-        };
-        Self {
-            a,
-            b,
-            out: SharedMut(out.as_mut_ptr()),
-            rows_per_tile,
-        }
+        let rows_per_tile = if b.cols.div_ceil(TILE) < FEW_TILES { TILE } else { a.rows.max(1) };
+        Self { a, b, out: SharedMut(out.as_mut_ptr()), rows_per_tile }
     }
 
     pub(crate) fn tiles(&self) -> usize {
@@ -86,13 +71,9 @@ impl<'a> Product<'a> {
     ///
     /// # Safety
     /// `out` has not been touched since [`Product::new`], and nobody else computes this tile.
+    #[inline(always)]
     pub(crate) unsafe fn tile(&self, tile: usize, finish: impl Fn(usize, usize, &mut [f32])) {
-        let Self {
-            a,
-            b,
-            out,
-            rows_per_tile,
-        } = self;
+        let Self { a, b, out, rows_per_tile } = self;
         let columns = b.cols.div_ceil(TILE);
         let (top, left) = (tile / columns * rows_per_tile, tile % columns * TILE);
         let (height, width) = ((a.rows - top).min(*rows_per_tile), (b.cols - left).min(TILE));
@@ -143,14 +124,13 @@ impl<'a> Product<'a> {
     }
 }
 
-/// `a` times `b`, each tile's rows passed through `finish`: see [`Product::tile`].
-pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Sync) -> Vec<f32> {
+/// `a` times `b`, each tile's rows passed through `finish`: see [`Product::tile`]. (`Copy`, since a call through a reference would
+/// not be compiled into the vectorised loop.)
+pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync) -> Vec<f32> {
     let mut out = Vec::new();
     let product = Product::new(a, b, &mut out);
     // SAFETY: each tile is computed once, and nobody else has `out`.
-    parallel::for_each(product.tiles(), product.work(), |i| unsafe {
-        product.tile(i, &finish)
-    });
+    parallel::for_each(product.tiles(), product.work(), |i| unsafe { product.tile(i, finish) });
     // SAFETY: all tiles were computed.
     unsafe { product.finish(&mut out) };
     out

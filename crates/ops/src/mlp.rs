@@ -1,12 +1,10 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, CustomOp2, Error, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::activation::Activation;
-use crate::cpu::{applies, with_slices};
+use crate::cpu::{applies, same_shape, with_slices};
 use crate::layer::{self, Backward};
 use crate::linear::{check_shapes, linear};
+use crate::reference;
 
 const NAME: &str = "mlp";
 
@@ -21,228 +19,164 @@ pub struct Layer {
     pub activation: Activation,
 }
 
-/// A multi-layer perceptron as one operation: the `layers` applied to `x` in turn, `(B, in) -> (B, out)`.
+/// A multi-layer perceptron, forward: the `layers` applied to `x` in turn, `(B, in) -> (B, out)`.
 ///
-/// It is what a chain of [`linear`] computes, and cheaper to differentiate: candle adds each gradient of an operation's argument into
-/// a tensor of zeros, two passes over memory that this spares for all but `x`. The price is that the gradients of weights and
-/// biases do not travel through candle. They are left with `parameters`, to be
-/// [collected](ParameterGradients::collect) after `backward`; without `parameters` they are not computed.
+/// It is what a chain of [`linear`] computes, to the bit, with a backward pass to be called by hand. That is worth it where
+/// every microsecond counts: candle's own `backward` adds each gradient of an argument into a tensor of zeros, which is
+/// two more passes over the gradient of every weight and every layer's output.
 ///
-/// Keeps the outputs of the layers for the backward pass, which nothing else can see.
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ganlet_ops::{Activation, Layer, mlp};
+///
+/// # fn main() -> candle_core::Result<()> {
+/// let weight = Tensor::ones((2, 3), DType::F32, &Device::Cpu)?;
+/// let bias = Tensor::zeros(2, DType::F32, &Device::Cpu)?;
+/// let layers = [Layer { weight, bias, activation: Activation::Tanh }];
+///
+/// let pass = mlp(&Tensor::ones((5, 3), DType::F32, &Device::Cpu)?, &layers)?;
+/// let loss_gradient = pass.output().ones_like()?; // of the sum of the outputs
+/// let gradients = pass.parameter_gradients(&loss_gradient)?;
+/// assert_eq!(gradients[0].weight.dims(), [2, 3]);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// When there are no layers, shapes or dtypes do not fit, or devices differ.
-pub fn mlp(x: &Tensor, layers: &[Layer], parameters: Option<&ParameterGradients>) -> Result<Tensor> {
+pub fn mlp(x: &Tensor, layers: &[Layer]) -> Result<MlpPass> {
     let mut width = x.dims2()?.1;
     for layer in layers {
         width = check_shapes(NAME, width, &layer.weight, &layer.bias)?;
     }
-    let Some(first) = layers.first() else {
-        candle_core::bail!("{NAME}: expected at least one layer")
-    };
-    let tensors: Vec<_> = [x]
-        .into_iter()
-        .chain(layers.iter().flat_map(|l| [&l.weight, &l.bias]))
-        .collect();
-    if !applies(&tensors) {
-        return chain(x, layers, parameters.is_some());
+    if layers.is_empty() {
+        candle_core::bail!("{NAME}: expected at least one layer");
     }
-    let x = x.contiguous()?;
+    // Detached: nothing here is candle's to differentiate.
     let layers = layers
         .iter()
-        .map(|l| {
-            Ok(Layer {
-                weight: l.weight.contiguous()?,
-                bias: l.bias.contiguous()?,
-                ..*l
-            })
-        })
+        .map(|l| Ok(Layer { weight: l.weight.contiguous()?.detach(), bias: l.bias.detach(), ..*l }))
         .collect::<Result<Vec<_>>>()?;
-
-    let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(layers.len());
-    with_slices(NAME, [&x], |[x]| {
-        for Layer {
-            weight,
-            bias,
-            activation,
-        } in &layers
-        {
-            let inputs = weight.dim(1)?;
-            let input = outputs.last().map_or(x, Vec::as_slice);
-            let y = with_slices(NAME, [weight, bias], |[weight, bias]| {
-                Ok(layer::forward(input, weight, bias, inputs, *activation))
-            })?;
-            outputs.push(y);
-        }
-        Ok(())
-    })?;
-    let y = Mutex::new(outputs.pop());
-
-    // candle differentiates what depends on a variable. Where the parameters' gradients are wanted, the first weight is
-    // named as an argument for that reason alone.
-    let anchor = if parameters.is_some() {
-        &first.weight
-    } else {
-        &first.weight.detach()
-    };
-    x.apply_op2(
-        anchor,
-        Mlp {
-            layers,
-            hidden: outputs,
-            y,
-            parameters: parameters.cloned(),
-        },
-    )
+    let mut values = Vec::with_capacity(layers.len() + 1);
+    values.push(x.contiguous()?.detach());
+    for (at, Layer { weight, bias, activation }) in layers.iter().enumerate() {
+        values.push(linear(&values[at], weight, bias, *activation)?);
+    }
+    Ok(MlpPass { layers, values })
 }
 
-/// The same by one operation per layer, for devices and dtypes without a fused form; candle has all gradients then.
-fn chain(x: &Tensor, layers: &[Layer], parameters: bool) -> Result<Tensor> {
-    layers.iter().try_fold(
-        x.clone(),
-        |x,
-         Layer {
-             weight,
-             bias,
-             activation,
-         }| match parameters {
-            true => linear(&x, weight, bias, *activation),
-            false => linear(&x, &weight.detach(), &bias.detach(), *activation),
-        },
-    )
-}
-
-/// Where [`mlp`] leaves the gradients of its weights and biases.
+/// A pass through [`mlp`], with all that its gradients need: the input and each layer's output.
 ///
-/// Several passes may leave theirs here: they are added, in the order of the passes.
-#[derive(Clone, Debug, Default)]
-pub struct ParameterGradients(Arc<Mutex<Vec<[Vec<f32>; 2]>>>);
+/// The weights are not copied: a gradient is that at the weights as they are when it is asked for.
+#[derive(Clone, Debug)]
+pub struct MlpPass {
+    layers: Vec<Layer>,
+    /// The input, then the output of each layer; each `(B, width)`.
+    values: Vec<Tensor>,
+}
 
-impl ParameterGradients {
-    /// Forgets what was left here.
-    pub fn clear(&self) {
-        self.lock().clear();
+/// The gradients of a [`Layer`]'s parameters, each in its parameter's shape.
+#[derive(Clone, Debug)]
+pub struct LayerGradients {
+    /// `(out, in)`
+    pub weight: Tensor,
+    /// `(out,)`
+    pub bias: Tensor,
+}
+
+impl MlpPass {
+    /// The last layer's output, `(B, out)`. candle takes it for a constant.
+    pub fn output(&self) -> &Tensor {
+        &self.values[self.layers.len()]
     }
 
-    /// Moves what was left here into candle's `store`, as the gradients of `layers`, the arguments of [`mlp`].
+    /// The gradients of a loss for the parameters, layer by layer, from its gradient for the output `(B, out)`.
     ///
     /// # Errors
-    /// When the layers are not those of the passes.
-    pub fn collect(&self, layers: &[Layer], store: &mut GradStore) -> Result<()> {
-        let gradients = std::mem::take(&mut *self.lock());
-        if gradients.is_empty() {
-            return Ok(());
-        }
-        if gradients.len() != layers.len() {
-            candle_core::bail!(
-                "{NAME}: gradients of {} layers for {}",
-                gradients.len(),
-                layers.len()
-            );
-        }
-        for (layer, gradients) in layers.iter().zip(gradients) {
-            for (tensor, gradient) in [&layer.weight, &layer.bias].into_iter().zip(gradients) {
-                store.insert(
-                    tensor,
-                    Tensor::from_vec(gradient, tensor.shape(), tensor.device())?,
-                );
-            }
-        }
-        Ok(())
+    /// When `gradient` does not have the output's shape.
+    pub fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<LayerGradients>> {
+        let mut gradients = Vec::with_capacity(self.layers.len());
+        self.backward(gradient, Some(&mut gradients))?;
+        gradients.reverse();
+        Ok(gradients)
     }
 
-    fn leave(&self, gradients: Vec<[Vec<f32>; 2]>) {
-        let mut left = self.lock();
-        if left.is_empty() {
-            *left = gradients;
-            return;
-        }
-        for (left, gradient) in left.iter_mut().flatten().zip(gradients.iter().flatten()) {
-            for (left, gradient) in left.iter_mut().zip(gradient) {
-                *left += gradient;
-            }
-        }
+    /// The gradient of a loss for the input, `(B, in)`, from that for the output `(B, out)`. No time is spent on the parameters'.
+    ///
+    /// # Errors
+    /// When `gradient` does not have the output's shape.
+    pub fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
+        self.backward(gradient, None)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<[Vec<f32>; 2]>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// From the last layer to the first: leaves the layers' gradients in `parameters`, or else returns the input's.
+    fn backward(
+        &self,
+        gradient: &Tensor,
+        mut parameters: Option<&mut Vec<LayerGradients>>,
+    ) -> Result<Tensor> {
+        same_shape(NAME, self.output(), gradient)?;
+        let last = self.layers.len() - 1;
+        let mut pre = pre_activation(self.layers[last].activation, self.output(), &gradient.contiguous()?)?;
+        for (at, layer) in self.layers.iter().enumerate().rev() {
+            // Below the first layer there is no activation, and its gradient is not always wanted.
+            let input = match at.checked_sub(1) {
+                Some(below) => Some(self.layers[below].activation),
+                None => parameters.is_none().then_some(Activation::Identity),
+            };
+            let (below, gradients) = layer.backward(&self.values[at], &pre, input, parameters.is_some())?;
+            if let (Some(all), Some(gradients)) = (&mut parameters, gradients) {
+                all.push(gradients);
+            }
+            if let Some(below) = below {
+                pre = below;
+            }
+        }
+        Ok(pre)
     }
 }
 
-struct Mlp {
-    layers: Vec<Layer>,
-    /// The outputs of all layers but the last, each `(B, out)`.
-    hidden: Vec<Vec<f32>>,
-    /// The last layer's, until candle has it.
-    y: Mutex<Option<Vec<f32>>>,
-    parameters: Option<ParameterGradients>,
-}
-
-impl CustomOp2 for Mlp {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    /// Hands over what was computed already: all layers, and not just the two tensors that candle lends.
-    fn cpu_fwd(&self, _: &CpuStorage, x: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = self.y.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (y, self.layers.last()) {
-            (Some(y), Some(last)) => Ok((
-                CpuStorage::F32(y),
-                Shape::from((x.dims()[0], last.bias.elem_count())),
-            )),
-            _ => Err(Error::msg(format!("{NAME}: the operation was applied before"))),
-        }
-    }
-
-    fn bwd(
+impl Layer {
+    /// From the gradient `pre` before the activation `(B, out)`: that before the activation `input` that made `x`, and those of
+    /// the parameters, each if it is wanted.
+    fn backward(
         &self,
         x: &Tensor,
-        _anchor: &Tensor,
-        y: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let parameters = self.parameters.is_some();
-        let mut gradients = Vec::with_capacity(self.layers.len());
-        let x_gradient = with_slices(NAME, [x, y, &grad.contiguous()?], |[x_values, y, grad]| {
-            let last = self
-                .layers
-                .last()
-                .map_or(Activation::Identity, |last| last.activation);
-            let mut pre = layer::pre_activation(last, y, grad);
-            for (at, layer) in self.layers.iter().enumerate().rev() {
-                let (outputs, inputs) = layer.weight.dims2()?;
-                // Below the first layer there is no activation, and its gradient may not be wanted.
-                let (values, input) = match at.checked_sub(1) {
-                    Some(below) => (self.hidden[below].as_slice(), Some(self.layers[below].activation)),
-                    None => (x_values, x.track_op().then_some(Activation::Identity)),
-                };
-                let layer = with_slices(NAME, [&layer.weight], |[weight]| {
-                    let pre = &pre;
-                    Ok(Backward {
-                        pre,
-                        x: values,
-                        weight,
-                        inputs,
-                        outputs,
-                        parameters,
-                        input,
-                    }
-                    .run())
-                })?;
-                gradients.push([layer.weight, layer.bias]);
-                pre = layer.input;
-            }
-            Ok(pre)
-        })?;
-        if let Some(parameters) = &self.parameters {
-            gradients.reverse();
-            parameters.leave(gradients);
+        pre: &Tensor,
+        input: Option<Activation>,
+        parameters: bool,
+    ) -> Result<(Option<Tensor>, Option<LayerGradients>)> {
+        if !applies(&[x, pre, &self.weight]) {
+            return reference::layer_backward(self, x, pre, input, parameters);
         }
-        let x_gradient = match x.track_op() {
-            true => Some(Tensor::from_vec(x_gradient, x.shape(), x.device())?),
+        let (outputs, inputs) = self.weight.dims2()?;
+        let gradients = with_slices(NAME, [x, pre, &self.weight], |[x, pre, weight]| {
+            Ok(Backward { pre, x, weight, inputs, outputs, parameters, input }.run())
+        })?;
+        let device = x.device();
+        let input = match input {
+            Some(_) => Some(Tensor::from_vec(gradients.input, x.shape(), device)?),
+            None => None,
+        };
+        let parameters = match parameters {
+            true => Some(LayerGradients {
+                weight: Tensor::from_vec(gradients.weight, (outputs, inputs), device)?,
+                bias: Tensor::from_vec(gradients.bias, outputs, device)?,
+            }),
             false => None,
         };
-        Ok((x_gradient, None))
+        Ok((input, parameters))
     }
+}
+
+fn pre_activation(activation: Activation, y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    if activation == Activation::Identity {
+        return Ok(gradient.clone());
+    }
+    if !applies(&[y, gradient]) {
+        return reference::pre_activation(activation, y, gradient);
+    }
+    let pre =
+        with_slices(NAME, [y, gradient], |[y, gradient]| Ok(layer::pre_activation(activation, y, gradient)))?;
+    Tensor::from_vec(pre, y.shape(), y.device())
 }

@@ -35,10 +35,7 @@ pub(crate) fn for_each_chunk<T: Send, const N: usize>(
         let start = i * chunk;
         // SAFETY: the chunks of different `i` are disjoint, and those of different buffers are, which are borrowed
         // for the whole call; `start + chunk.min(len - start)` is at most the length of the shortest.
-        f(
-            start,
-            buffers.map(|b| unsafe { b.slice(start, chunk.min(len - start)) }),
-        );
+        f(start, buffers.map(|b| unsafe { b.slice(start, chunk.min(len - start)) }));
     });
 }
 
@@ -63,10 +60,7 @@ impl<T> SharedMut<T> {
     ///
     /// # Safety
     /// They lie within the buffer, and nobody else accesses them while the slice lives.
-    #[allow(
-        clippy::mut_from_ref,
-        reason = "the caller promises that the parts are disjoint"
-    )]
+    #[allow(clippy::mut_from_ref, reason = "the caller promises that the parts are disjoint")]
     pub(crate) unsafe fn slice<'a>(&self, offset: usize, len: usize) -> &'a mut [T] {
         // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(offset), len) }

@@ -12,12 +12,9 @@ const NAME: &str = "gather_normalize";
 /// When the dtype is not u8.
 pub fn normalize(pixels: &Tensor) -> Result<Tensor> {
     if pixels.dtype() != DType::U8 {
-        return Err(Error::UnexpectedDType {
-            msg: "normalize",
-            expected: DType::U8,
-            got: pixels.dtype(),
-        }
-        .bt());
+        return Err(
+            Error::UnexpectedDType { msg: "normalize", expected: DType::U8, got: pixels.dtype() }.bt()
+        );
     }
     reference::normalize(pixels)
 }
@@ -43,20 +40,13 @@ pub fn gather_normalize(pixels: &Tensor, indices: &Tensor) -> Result<Tensor> {
     indices.dims1()?;
     for (tensor, expected) in [(pixels, DType::U8), (indices, DType::U32)] {
         if tensor.dtype() != expected {
-            return Err(Error::UnexpectedDType {
-                msg: NAME,
-                expected,
-                got: tensor.dtype(),
-            }
-            .bt());
+            return Err(Error::UnexpectedDType { msg: NAME, expected, got: tensor.dtype() }.bt());
         }
     }
     if !pixels.device().is_cpu() || !indices.device().is_cpu() {
         return reference::gather_normalize(pixels, indices);
     }
-    pixels
-        .contiguous()?
-        .apply_op2_no_bwd(&indices.contiguous()?, &GatherNormalize)
+    pixels.contiguous()?.apply_op2_no_bwd(&indices.contiguous()?, &GatherNormalize)
 }
 
 struct GatherNormalize;
@@ -77,12 +67,7 @@ impl CustomOp2 for GatherNormalize {
         let pixels: &[u8] = slice(NAME, pixels, pixels_layout)?;
         let indices: &[u32] = slice(NAME, indices, indices_layout)?;
         if let Some(&index) = indices.iter().find(|&&i| i as usize >= rows) {
-            return Err(Error::InvalidIndex {
-                op: NAME,
-                index: index as usize,
-                size: rows,
-            }
-            .bt());
+            return Err(Error::InvalidIndex { op: NAME, index: index as usize, size: rows }.bt());
         }
         let mut out = vec![0f32; indices.len() * width];
         for_each_chunk(width, [&mut out[..]], 2, |start, [out]| {

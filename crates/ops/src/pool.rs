@@ -88,30 +88,14 @@ impl Pool {
         let spawn = |i| {
             let helper = thread::Builder::new().name(format!("ganlet-ops-{i}"));
             // Without the thread there is one helper less, and nothing else is different.
-            helper
-                .spawn(move || help(shared))
-                .ok()
-                .map(|handle| handle.thread().clone())
+            helper.spawn(move || help(shared)).ok().map(|handle| handle.thread().clone())
         };
-        Self {
-            shared,
-            helpers: (1..=helpers).filter_map(spawn).collect(),
-            caller: Mutex::new(()),
-        }
+        Self { shared, helpers: (1..=helpers).filter_map(spawn).collect(), caller: Mutex::new(()) }
     }
 
     fn run(&self, pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
-        let Shared {
-            job: slot,
-            inside,
-            asleep,
-        } = self.shared;
-        let job = Job {
-            piece,
-            pieces,
-            next: AtomicUsize::new(0),
-            panicked: AtomicBool::new(false),
-        };
+        let Shared { job: slot, inside, asleep } = self.shared;
+        let job = Job { piece, pieces, next: AtomicUsize::new(0), panicked: AtomicBool::new(false) };
         slot.store((&raw const job).cast_mut().cast(), Ordering::SeqCst);
         if asleep.load(Ordering::SeqCst) > 0 {
             self.helpers.iter().for_each(Thread::unpark);
@@ -127,13 +111,7 @@ impl Pool {
 }
 
 /// What a helper does for ever: look for a job, help, and sleep after looking long in vain.
-fn help(
-    Shared {
-        job: slot,
-        inside,
-        asleep,
-    }: &Shared,
-) {
+fn help(Shared { job: slot, inside, asleep }: &Shared) {
     let mut spins = 0;
     loop {
         if !slot.load(Ordering::Relaxed).is_null() {

@@ -6,6 +6,7 @@ use candle_core::{DType, Result, Tensor, Var};
 
 use crate::activation::Activation;
 use crate::adam::AdamStep;
+use crate::mlp::{Layer, LayerGradients};
 
 /// [`linear`](crate::linear) as a matrix product, an addition and the activation.
 ///
@@ -13,6 +14,46 @@ use crate::adam::AdamStep;
 /// When the shapes or dtypes do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
     activation.reference(&x.matmul(&weight.t()?)?.broadcast_add(bias)?)
+}
+
+/// A layer's gradient before its activation, from its output `y` and the gradient for it.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn pre_activation(activation: Activation, y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    let derivative = match activation {
+        Activation::Identity => return Ok(gradient.clone()),
+        Activation::LeakyRelu(slope) => {
+            // 1 where positive, else the slope.
+            y.gt(0.)?.to_dtype(y.dtype())?.affine(1. - f64::from(slope), f64::from(slope))?
+        }
+        Activation::Tanh => y.sqr()?.affine(-1., 1.)?,
+        Activation::Sigmoid => (y - y.sqr()?)?,
+    };
+    gradient * derivative
+}
+
+/// The backward pass of a layer of [`mlp`](crate::mlp()): from the gradient `pre` before its activation, that before the activation
+/// `input` that made `x`, and those of its parameters.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn layer_backward(
+    layer: &Layer,
+    x: &Tensor,
+    pre: &Tensor,
+    input: Option<Activation>,
+    parameters: bool,
+) -> Result<(Option<Tensor>, Option<LayerGradients>)> {
+    let input = match input {
+        Some(below) => Some(pre_activation(below, x, &pre.matmul(&layer.weight)?)?),
+        None => None,
+    };
+    let parameters = match parameters {
+        true => Some(LayerGradients { weight: pre.t()?.matmul(x)?, bias: pre.sum(0)? }),
+        false => None,
+    };
+    Ok((input, parameters))
 }
 
 /// [`bce_with_logits`](crate::bce_with_logits) with the softplus written out.
@@ -55,11 +96,7 @@ pub fn normalize(pixels: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// When candle cannot convert the dtype.
 pub fn denormalize(images: &Tensor) -> Result<Tensor> {
-    images
-        .affine(127.5, 127.5)?
-        .clamp(0f32, 255f32)?
-        .affine(1., 0.5)?
-        .to_dtype(DType::U8)
+    images.affine(127.5, 127.5)?.clamp(0f32, 255f32)?.affine(1., 0.5)?.to_dtype(DType::U8)
 }
 
 /// [`gather_normalize`](crate::gather_normalize) as a selection and [`normalize`].

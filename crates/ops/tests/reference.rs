@@ -8,21 +8,15 @@ use ganlet_ops::{
 use proptest::prelude::*;
 
 const CPU: Device = Device::Cpu;
-const ACTIVATIONS: [Activation; 4] = [
-    Activation::Identity,
-    Activation::LeakyRelu(0.2),
-    Activation::Tanh,
-    Activation::Sigmoid,
-];
+const ACTIVATIONS: [Activation; 4] =
+    [Activation::Identity, Activation::LeakyRelu(0.2), Activation::Tanh, Activation::Sigmoid];
 
 /// Values in `[-1, 1)` that depend on `seed`, without a pattern that could hide a transposed index.
 fn values(seed: u64, n: usize) -> Vec<f32> {
     let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     (0..n)
         .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 40) as f32 / (1 << 23) as f32 - 1.
         })
         .collect()
@@ -36,10 +30,7 @@ fn assert_close(got: &Tensor, expected: &Tensor, tolerance: f32) {
     assert_eq!(got.shape(), expected.shape());
     let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     for (i, (g, e)) in flat(got).into_iter().zip(flat(expected)).enumerate() {
-        assert!(
-            (g - e).abs() <= tolerance * e.abs().max(1.),
-            "element {i}: {g}, expected {e}"
-        );
+        assert!((g - e).abs() <= tolerance * e.abs().max(1.), "element {i}: {g}, expected {e}");
     }
 }
 
@@ -52,18 +43,8 @@ fn forward_backward(layer: Layer, activation: Activation, sizes: [usize; 3]) -> 
     let w = Var::from_tensor(&tensor(2, &[outputs, inputs])).unwrap();
     let b = Var::from_tensor(&tensor(3, &[outputs])).unwrap();
     let y = layer(&x, &w, &b, activation).unwrap();
-    let grads = (&y * tensor(4, &[batch, outputs]))
-        .unwrap()
-        .sum_all()
-        .unwrap()
-        .backward()
-        .unwrap();
-    [
-        y,
-        grads.get(&x).unwrap().clone(),
-        grads.get(&w).unwrap().clone(),
-        grads.get(&b).unwrap().clone(),
-    ]
+    let grads = (&y * tensor(4, &[batch, outputs])).unwrap().sum_all().unwrap().backward().unwrap();
+    [y, grads.get(&x).unwrap().clone(), grads.get(&w).unwrap().clone(), grads.get(&b).unwrap().clone()]
 }
 
 proptest! {
@@ -133,13 +114,7 @@ fn linear_has_the_gradient_of_finite_differences() {
         let y = linear(&vars[0], &vars[1], &vars[2], activation).unwrap();
         let grads = (y * &weights).unwrap().sum_all().unwrap().backward().unwrap();
         for (which, var) in vars.iter().enumerate() {
-            let gradient = grads
-                .get(var)
-                .unwrap()
-                .flatten_all()
-                .unwrap()
-                .to_vec1::<f32>()
-                .unwrap();
+            let gradient = grads.get(var).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
             for (i, &expected) in gradient.iter().enumerate() {
                 const H: f32 = 1e-2;
                 let at = |h: f32| {
@@ -166,77 +141,40 @@ fn bce_is_finite_and_exact_at_any_logit() {
         for target in [0., 1.] {
             let var = Var::new(&[logit], &CPU).unwrap();
             let loss = bce_with_logits(&var, target).unwrap();
-            let gradient = loss
-                .backward()
-                .unwrap()
-                .get(&var)
-                .unwrap()
-                .to_vec1::<f32>()
-                .unwrap()[0];
+            let gradient = loss.backward().unwrap().get(&var).unwrap().to_vec1::<f32>().unwrap()[0];
             let l = f64::from(logit);
             let wrong = if target == 1. { -l } else { l };
             let expected = (wrong.max(0.) + (-l.abs()).exp().ln_1p()) as f32;
             let got = loss.to_scalar::<f32>().unwrap();
-            assert!(
-                (got - expected).abs() <= 1e-6 * expected.abs(),
-                "{logit} {target}: {got} {expected}"
-            );
+            assert!((got - expected).abs() <= 1e-6 * expected.abs(), "{logit} {target}: {got} {expected}");
             assert!((f64::from(gradient) - (1. / (1. + (-l).exp()) - target)).abs() < 1e-6);
         }
     }
     let nan = Tensor::new(&[f32::NAN, 1.], &CPU).unwrap();
-    assert!(
-        bce_with_logits(&nan, 1.)
-            .unwrap()
-            .to_scalar::<f32>()
-            .unwrap()
-            .is_nan()
-    );
+    assert!(bce_with_logits(&nan, 1.).unwrap().to_scalar::<f32>().unwrap().is_nan());
     assert!(bce_with_logits(&Tensor::zeros(0, DType::F32, &CPU).unwrap(), 1.).is_err());
 }
 
 #[test]
 fn pixels_survive_the_way_there_and_back() {
-    let pixels = Tensor::arange(0u32, 256, &CPU)
-        .unwrap()
-        .to_dtype(DType::U8)
-        .unwrap();
+    let pixels = Tensor::arange(0u32, 256, &CPU).unwrap().to_dtype(DType::U8).unwrap();
     let images = normalize(&pixels).unwrap();
     let values = images.to_vec1::<f32>().unwrap();
     assert_eq!([values[0], values[255]], [-1., 1.]);
-    assert_eq!(
-        denormalize(&images).unwrap().to_vec1::<u8>().unwrap(),
-        pixels.to_vec1::<u8>().unwrap()
-    );
+    assert_eq!(denormalize(&images).unwrap().to_vec1::<u8>().unwrap(), pixels.to_vec1::<u8>().unwrap());
     let outside = Tensor::new(&[-7f32, 9., f32::NAN], &CPU).unwrap();
-    assert_eq!(
-        denormalize(&outside).unwrap().to_vec1::<u8>().unwrap(),
-        [0, 255, 0]
-    );
+    assert_eq!(denormalize(&outside).unwrap().to_vec1::<u8>().unwrap(), [0, 255, 0]);
     assert!(normalize(&images).is_err());
 }
 
 #[test]
 fn strided_arguments_give_what_contiguous_ones_give() {
-    let (x, w, b) = (
-        tensor(1, &[20, 9]).t().unwrap(),
-        tensor(2, &[20, 5]).t().unwrap(),
-        tensor(3, &[10, 2]),
-    );
-    let b = b
-        .narrow(1, 1, 1)
-        .unwrap()
-        .squeeze(1)
-        .unwrap()
-        .narrow(0, 2, 5)
-        .unwrap();
+    let (x, w, b) = (tensor(1, &[20, 9]).t().unwrap(), tensor(2, &[20, 5]).t().unwrap(), tensor(3, &[10, 2]));
+    let b = b.narrow(1, 1, 1).unwrap().squeeze(1).unwrap().narrow(0, 2, 5).unwrap();
     let [xc, wc, bc] = [&x, &w, &b].map(|t| t.force_contiguous().unwrap());
     let strided = linear(&x, &w, &b, Activation::Tanh).unwrap();
     let contiguous = linear(&xc, &wc, &bc, Activation::Tanh).unwrap();
-    assert_eq!(
-        strided.to_vec2::<f32>().unwrap(),
-        contiguous.to_vec2::<f32>().unwrap()
-    );
+    assert_eq!(strided.to_vec2::<f32>().unwrap(), contiguous.to_vec2::<f32>().unwrap());
 }
 
 #[test]
@@ -251,19 +189,10 @@ fn what_does_not_fit_is_an_error() {
     assert!(gather_normalize(&pixels, &Tensor::new(&[0u32, 3], &CPU).unwrap()).is_err());
     assert!(gather_normalize(&x, &Tensor::new(&[0u32], &CPU).unwrap()).is_err());
 
-    let step = AdamStep {
-        learning_rate: 0.1,
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        step: 1,
-    };
+    let step = AdamStep { learning_rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 1 };
     let p = Var::from_tensor(&b).unwrap();
     let m = Tensor::zeros(4, DType::F32, &CPU).unwrap();
-    assert!(
-        adam_step(&p, &b, &m, &m, &step).is_err(),
-        "two moments in one memory"
-    );
+    assert!(adam_step(&p, &b, &m, &m, &step).is_err(), "two moments in one memory");
     assert!(adam_step(&p, &tensor(1, &[5]), &m, &b, &step).is_err());
 }
 

@@ -17,19 +17,13 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let digests: Vec<String> = ["1", "2", "3", "7"]
         .map(|threads| {
             let output = Command::new(std::env::current_exe().unwrap())
-                .args([
-                    "--exact",
-                    "bits_do_not_depend_on_the_number_of_threads",
-                    "--nocapture",
-                ])
+                .args(["--exact", "bits_do_not_depend_on_the_number_of_threads", "--nocapture"])
                 .env(CHILD, "1")
                 .env("CANDLE_NUM_THREADS", threads)
                 .output()
                 .unwrap();
             let output = String::from_utf8(output.stdout).unwrap();
-            let start = output
-                .find("digest")
-                .unwrap_or_else(|| panic!("no digest in {output}"));
+            let start = output.find("digest").unwrap_or_else(|| panic!("no digest in {output}"));
             output[start..start + 23].to_owned()
         })
         .into();
@@ -38,11 +32,8 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 
 /// Ten steps of fitting one layer, large enough to be shared among threads, with sizes that divide unevenly.
 fn compute() -> candle_core::Result<u64> {
-    let values = |n: usize, scale: f32| {
-        (0..n)
-            .map(|i| (i * 7919 % 1013) as f32 * scale - 0.3)
-            .collect::<Vec<_>>()
-    };
+    let values =
+        |n: usize, scale: f32| (0..n).map(|i| (i * 7919 % 1013) as f32 * scale - 0.3).collect::<Vec<_>>();
     let x = Tensor::from_vec(values(100 * 301, 1e-3), (100, 301), &Device::Cpu)?;
     let w = Var::from_vec(values(785 * 301, 1e-4), (785, 301), &Device::Cpu)?;
     let b = Var::from_vec(values(785, 1e-3), 785, &Device::Cpu)?;
@@ -50,13 +41,7 @@ fn compute() -> candle_core::Result<u64> {
     for step in 1..=10 {
         let loss = linear(&x, &w, &b, Activation::Tanh)?.sqr()?.mean_all()?;
         let grads = loss.backward()?;
-        let step = AdamStep {
-            learning_rate: 1e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            step,
-        };
+        let step = AdamStep { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step };
         adam_step(&w, grads.get(&w).unwrap(), &moments[0], &moments[1], &step)?;
     }
     let mut digest = 0u64;

@@ -48,17 +48,12 @@ fn cos_sin_turn(word: u32) -> (f32, f32) {
     let offset = unit(word << 2) - 0.5;
     let x = offset * std::f32::consts::FRAC_PI_2;
     let x2 = x * x;
-    let sin =
-        x * (1.0 + x2 * (-1.0 / 6.0 + x2 * (1.0 / 120.0 + x2 * (-1.0 / 5040.0 + x2 / 362_880.0))));
+    let sin = x * (1.0 + x2 * (-1.0 / 6.0 + x2 * (1.0 / 120.0 + x2 * (-1.0 / 5040.0 + x2 / 362_880.0))));
     let cos = 1.0 + x2 * (-1.0 / 2.0 + x2 * (1.0 / 24.0 + x2 * (-1.0 / 720.0 + x2 / 40_320.0)));
     // Where the quadrant is odd, cosine and sine change places; the signs follow the quadrant.
     let odd = word & 1 << 30 != 0;
     let (c, s) = if odd { (-sin, cos) } else { (cos, sin) };
-    if word & 1 << 31 != 0 {
-        (-c, -s)
-    } else {
-        (c, s)
-    }
+    if word & 1 << 31 != 0 { (-c, -s) } else { (c, s) }
 }
 
 #[cfg(test)]
@@ -71,10 +66,7 @@ mod tests {
         for i in 1..=1 << 16 {
             let u = i as f32 / (1 << 16) as f32;
             let (got, expected) = (f64::from(ln(u)), f64::from(u).ln());
-            assert!(
-                (got - expected).abs() <= 2e-7 * expected.abs().max(1e-3),
-                "{u}: {got} {expected}"
-            );
+            assert!((got - expected).abs() <= 2e-7 * expected.abs().max(1e-3), "{u}: {got} {expected}");
         }
         let least = 1.0 / (1 << 24) as f32;
         assert!((f64::from(ln(least)) - f64::from(least).ln()).abs() < 2e-6);
@@ -100,11 +92,7 @@ mod tests {
         // Five standard errors: sqrt(1, 2, 15, 96) / sqrt(n).
         for (k, expected, variance) in [(1, 0., 1.), (2, 1., 2.), (3, 0., 15.), (4, 3., 96.)] {
             let error = 5. * f64::sqrt(variance / n);
-            assert!(
-                (moment(k) - expected).abs() < error,
-                "moment {k}: {}",
-                moment(k)
-            );
+            assert!((moment(k) - expected).abs() < error, "moment {k}: {}", moment(k));
         }
         let beyond_two = z.iter().filter(|z| z.abs() > 2.).count() as f64 / n;
         assert!((beyond_two - 0.0455).abs() < 0.001, "{beyond_two}");

@@ -87,12 +87,7 @@ impl Stream {
             let mut words = [[0; normal::LANES]; 2];
             for at in (0..normal::LANES).step_by(2) {
                 let [a, b, c, d] = self.next_block();
-                [
-                    words[0][at],
-                    words[1][at],
-                    words[0][at + 1],
-                    words[1][at + 1],
-                ] = [a, b, c, d];
+                [words[0][at], words[1][at], words[0][at + 1], words[1][at + 1]] = [a, b, c, d];
             }
             let normals = normal::from_words(words);
             out.copy_from_slice(&normals[..out.len()]);

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use ganlet_ops::{AdamStep, adam_step};
 
@@ -43,11 +42,14 @@ impl Adam {
         }
     }
 
-    /// Moves each parameter one step along its gradient.
+    /// Moves each parameter one step along its gradient; both are in the same order.
     ///
     /// # Errors
-    /// When a parameter has no gradient.
-    pub fn step(&mut self, parameters: &[(String, Var)], gradients: &GradStore) -> Result<()> {
+    /// When there are more or fewer gradients than parameters, or one is not of its parameter's shape.
+    pub fn step(&mut self, parameters: &[(String, Var)], gradients: &[Tensor]) -> Result<()> {
+        if parameters.len() != gradients.len() {
+            return Err(Error::Gradients { parameters: parameters.len(), gradients: gradients.len() });
+        }
         self.steps += 1;
         let step = AdamStep {
             learning_rate: self.learning_rate,
@@ -56,15 +58,9 @@ impl Adam {
             epsilon: self.epsilon,
             step: self.steps,
         };
-        for (name, parameter) in parameters {
-            let gradient = gradients.get(parameter).ok_or_else(|| Error::NoGradient {
-                parameter: name.clone(),
-            })?;
+        for ((name, parameter), gradient) in parameters.iter().zip(gradients) {
             if !self.moments.contains_key(name) {
-                let moments = Moments {
-                    m: parameter.zeros_like()?,
-                    v: parameter.zeros_like()?,
-                };
+                let moments = Moments { m: parameter.zeros_like()?, v: parameter.zeros_like()? };
                 self.moments.insert(name.clone(), moments);
             }
             let Moments { m, v } = &self.moments[name];

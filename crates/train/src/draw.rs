@@ -36,9 +36,6 @@ impl Noise {
             Stream::new(seed, domain, step).fill_normal(&mut values);
             Tensor::from_vec(values, (batch_size, latent), device)
         };
-        Ok(Self {
-            discriminator: draw(DISCRIMINATOR_NOISE)?,
-            generator: draw(GENERATOR_NOISE)?,
-        })
+        Ok(Self { discriminator: draw(DISCRIMINATOR_NOISE)?, generator: draw(GENERATOR_NOISE)? })
     }
 }

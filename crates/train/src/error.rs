@@ -50,12 +50,18 @@ pub enum Error {
         shape: Shape,
     },
 
-    /// A parameter does not take part in the loss.
-    #[error("the loss has no gradient for parameter `{parameter}`")]
-    NoGradient {
-        /// Its name.
-        parameter: String,
+    /// A network gives more or fewer gradients than it has parameters.
+    #[error("expected a gradient for each of the {parameters} parameters, found {gradients}")]
+    Gradients {
+        /// How many parameters there are.
+        parameters: usize,
+        /// How many gradients.
+        gradients: usize,
     },
+
+    /// A loss does not depend on the logits.
+    #[error("the loss does not depend on the logits")]
+    LossIgnoresLogits,
 
     /// The losses are no longer numbers.
     #[error("the losses at step {step} are not finite: D {d_loss}, G {g_loss}")]

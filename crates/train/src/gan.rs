@@ -25,15 +25,9 @@ impl Gan {
     /// When the recipe is out of its range, or the device has no room.
     pub fn new(recipe: &Recipe, image: [usize; 2], device: &Device) -> Result<Self> {
         recipe.validate()?;
-        let generator = GeneratorConfig {
-            latent: recipe.latent,
-            hidden: recipe.generator_hidden.clone(),
-            image,
-        };
-        let discriminator = DiscriminatorConfig {
-            hidden: recipe.discriminator_hidden.clone(),
-            image,
-        };
+        let generator =
+            GeneratorConfig { latent: recipe.latent, hidden: recipe.generator_hidden.clone(), image };
+        let discriminator = DiscriminatorConfig { hidden: recipe.discriminator_hidden.clone(), image };
         let generator = Generator::new(generator, recipe.seed, device)?;
         let discriminator = Discriminator::new(discriminator, recipe.seed, device)?;
         Ok(Self::from_networks(generator, discriminator, recipe))
@@ -44,12 +38,6 @@ impl<G, D> Gan<G, D> {
     /// Any two networks, before their first step.
     pub fn from_networks(generator: G, discriminator: D, recipe: &Recipe) -> Self {
         let [generator_adam, discriminator_adam] = [Adam::new(recipe), Adam::new(recipe)];
-        Self {
-            generator,
-            discriminator,
-            generator_adam,
-            discriminator_adam,
-            steps: 0,
-        }
+        Self { generator, discriminator, generator_adam, discriminator_adam, steps: 0 }
     }
 }

@@ -50,14 +50,10 @@ impl Recipe {
     /// # Errors
     /// When there is none of that name.
     pub fn named(name: &str) -> Result<Self> {
-        let (_, text) =
-            RECIPES
-                .iter()
-                .find(|(known, _)| *known == name)
-                .ok_or_else(|| Error::UnknownRecipe {
-                    found: name.to_owned(),
-                    known: Self::names(),
-                })?;
+        let (_, text) = RECIPES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| Error::UnknownRecipe { found: name.to_owned(), known: Self::names() })?;
         Self::from_toml(text)
     }
 
@@ -86,20 +82,11 @@ impl Recipe {
     pub fn validate(&self) -> Result<()> {
         let ensure = |holds: bool, field, expected, found: &dyn std::fmt::Debug| match holds {
             true => Ok(()),
-            false => Err(Error::Field {
-                field,
-                expected,
-                found: format!("{found:?}"),
-            }),
+            false => Err(Error::Field { field, expected, found: format!("{found:?}") }),
         };
         let decay = |beta: f64| (0. ..1.).contains(&beta);
         let positive = |x: f64| x > 0. && x.is_finite();
-        ensure(
-            i64::try_from(self.seed).is_ok(),
-            "seed",
-            "at most 9223372036854775807",
-            &self.seed,
-        )?;
+        ensure(i64::try_from(self.seed).is_ok(), "seed", "at most 9223372036854775807", &self.seed)?;
         ensure(self.epochs >= 1, "epochs", "at least 1", &self.epochs)?;
         ensure(self.batch_size >= 1, "batch_size", "at least 1", &self.batch_size)?;
         ensure(self.latent >= 1, "latent", "at least 1", &self.latent)?;
@@ -109,26 +96,11 @@ impl Recipe {
         ] {
             ensure(!widths.contains(&0), field, "widths of at least 1", widths)?;
         }
-        ensure(
-            positive(self.learning_rate),
-            "learning_rate",
-            "a positive number",
-            &self.learning_rate,
-        )?;
+        ensure(positive(self.learning_rate), "learning_rate", "a positive number", &self.learning_rate)?;
         ensure(decay(self.beta1), "beta1", "a number in [0, 1)", &self.beta1)?;
         ensure(decay(self.beta2), "beta2", "a number in [0, 1)", &self.beta2)?;
-        ensure(
-            positive(self.epsilon),
-            "epsilon",
-            "a positive number",
-            &self.epsilon,
-        )?;
-        ensure(
-            self.report_every >= 1,
-            "report_every",
-            "at least 1",
-            &self.report_every,
-        )
+        ensure(positive(self.epsilon), "epsilon", "a positive number", &self.epsilon)?;
+        ensure(self.report_every >= 1, "report_every", "at least 1", &self.report_every)
     }
 }
 
@@ -143,10 +115,7 @@ mod tests {
             assert_eq!(recipe.recipe, name);
             assert_eq!(Recipe::from_toml(&recipe.to_toml().unwrap()).unwrap(), recipe);
         }
-        assert!(matches!(
-            Recipe::named("clasic"),
-            Err(Error::UnknownRecipe { .. })
-        ));
+        assert!(matches!(Recipe::named("clasic"), Err(Error::UnknownRecipe { .. })));
     }
 
     #[test]
@@ -156,11 +125,7 @@ mod tests {
             ("epochs = 200", "epochs = 0", "epochs"),
             ("batch_size = 100", "batch_size = 0", "batch_size"),
             ("latent = 64", "latent = 0", "latent"),
-            (
-                "generator_hidden = [256, 256]",
-                "generator_hidden = [256, 0]",
-                "generator_hidden",
-            ),
+            ("generator_hidden = [256, 256]", "generator_hidden = [256, 0]", "generator_hidden"),
             ("learning_rate = 0.0003", "learning_rate = nan", "learning_rate"),
             ("beta2 = 0.999", "beta2 = 1.0", "beta2"),
             ("report_every = 300", "report_every = 0", "report_every"),
@@ -170,18 +135,8 @@ mod tests {
                 other => panic!("{to}: {other:?}"),
             }
         }
-        for (from, to) in [
-            ("epochs =", "epoch ="),
-            ("epochs = 200", ""),
-            ("seed = 0", "seed = -1"),
-        ] {
-            assert!(
-                matches!(
-                    Recipe::from_toml(&text.replace(from, to)),
-                    Err(Error::ReadRecipe(_))
-                ),
-                "{to}"
-            );
+        for (from, to) in [("epochs =", "epoch ="), ("epochs = 200", ""), ("seed = 0", "seed = -1")] {
+            assert!(matches!(Recipe::from_toml(&text.replace(from, to)), Err(Error::ReadRecipe(_))), "{to}");
         }
     }
 }

@@ -1,8 +1,8 @@
-use candle_core::Tensor;
-use ganlet_models::Network;
+use candle_core::{Tensor, Var};
+use ganlet_models::{Network, Pass};
 
 use crate::draw::Noise;
-use crate::{Gan, Result, losses};
+use crate::{Error, Gan, Result, losses};
 
 /// What a step leaves for whoever wants to look, still on the device: reading it waits for the device.
 #[derive(Clone, Debug)]
@@ -24,30 +24,41 @@ pub struct StepLosses {
 /// # Errors
 /// When shapes do not fit.
 pub fn step<G: Network, D: Network>(gan: &mut Gan<G, D>, real: &Tensor, noise: &Noise) -> Result<StepLosses> {
-    // D: a step down its loss on real and fake images. They pass through D as one batch; G only serves.
-    let fake = gan.generator.forward_frozen(&noise.discriminator)?.detach();
-    let logits = gan.discriminator.forward(&Tensor::cat(&[real, &fake], 0)?)?;
-    let (reals, fakes) = (real.dim(0)?, fake.dim(0)?);
-    let (real_logits, fake_logits) = (logits.narrow(0, 0, reals)?, logits.narrow(0, reals, fakes)?);
-    let d_loss = losses::discriminator(&real_logits, &fake_logits)?;
-    let gradients = gan.discriminator.backward(&d_loss)?;
-    gan.discriminator_adam
-        .step(gan.discriminator.parameters(), &gradients)?;
+    let Gan { generator, discriminator, generator_adam, discriminator_adam, steps } = gan;
 
-    // G: a step down its loss on fresh fakes, judged by the D that just learned. Now D only serves.
-    let fake = gan.generator.forward(&noise.generator)?;
-    let g_loss = losses::generator(&gan.discriminator.forward_frozen(&fake)?)?;
-    let gradients = gan.generator.backward(&g_loss)?;
-    gan.generator_adam.step(gan.generator.parameters(), &gradients)?;
+    // D: down its loss on real and fake images, which pass through it as one batch. G only serves.
+    let fake = generator.forward(&noise.discriminator)?;
+    let judged = discriminator.forward(&Tensor::cat(&[real, fake.output()], 0)?)?;
+    let (reals, fakes) = (real.dim(0)?, fake.output().dim(0)?);
+    let split = |logits: &Tensor| {
+        candle_core::Result::Ok((logits.narrow(0, 0, reals)?, logits.narrow(0, reals, fakes)?))
+    };
+    let (d_loss, slope) = with_gradient(judged.output(), |logits| {
+        let (real, fake) = split(logits)?;
+        losses::discriminator(&real, &fake)
+    })?;
+    discriminator_adam.step(discriminator.parameters(), &judged.parameter_gradients(&slope)?)?;
+    let (real_logits, fake_logits) = split(judged.output())?;
 
-    gan.steps += 1;
-    // Without their history, what led to them can be freed.
-    let [d_loss, g_loss] = [d_loss, g_loss].map(|loss| loss.detach());
-    let [real_logits, fake_logits] = [real_logits, fake_logits].map(|logits| logits.detach());
-    Ok(StepLosses {
-        d_loss,
-        g_loss,
-        real_logits,
-        fake_logits,
-    })
+    // G: down its loss on fresh fakes, as the D that has just learned sees them. Now D only serves: the gradient goes
+    // through it to the images, and on to G.
+    let fake = generator.forward(&noise.generator)?;
+    let judged = discriminator.forward(fake.output())?;
+    let (g_loss, slope) = with_gradient(judged.output(), losses::generator)?;
+    let slope = judged.input_gradient(&slope)?;
+    generator_adam.step(generator.parameters(), &fake.parameter_gradients(&slope)?)?;
+
+    *steps += 1;
+    Ok(StepLosses { d_loss, g_loss, real_logits, fake_logits })
+}
+
+/// A loss of logits, and its gradient for them.
+fn with_gradient(
+    logits: &Tensor,
+    loss: impl FnOnce(&Tensor) -> candle_core::Result<Tensor>,
+) -> Result<(Tensor, Tensor)> {
+    let logits = Var::from_tensor(&logits.detach())?;
+    let loss = loss(&logits)?;
+    let gradient = loss.backward()?.remove(&logits).ok_or(Error::LossIgnoresLogits)?;
+    Ok((loss.detach(), gradient))
 }

@@ -12,10 +12,7 @@ use crate::{Error, Gan, Observer, ObserverResult, Recipe, Report, Result, StepLo
 pub fn steps_per_epoch(recipe: &Recipe, images: usize) -> Result<u64> {
     recipe.validate()?;
     match (images / recipe.batch_size) as u64 {
-        0 => Err(Error::TooFewImages {
-            images,
-            batch_size: recipe.batch_size,
-        }),
+        0 => Err(Error::TooFewImages { images, batch_size: recipe.batch_size }),
         steps => Ok(steps),
     }
 }
@@ -97,8 +94,5 @@ fn told(step: u64, result: ObserverResult) -> Result<()> {
 }
 
 fn not_images(images: &Tensor) -> Error {
-    Error::Images {
-        dtype: images.dtype(),
-        shape: images.shape().clone(),
-    }
+    Error::Images { dtype: images.dtype(), shape: images.shape().clone() }
 }

@@ -20,21 +20,11 @@ const WEIGHT_TOLERANCE: f32 = 1e-5;
 
 fn values(file: &SafeTensors, name: &str) -> Vec<f32> {
     let data = file.tensor(name).unwrap_or_else(|_| panic!("no tensor {name}"));
-    data.data()
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|&b| f32::from_le_bytes(b))
-        .collect()
+    data.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
 }
 
 fn tensor(file: &SafeTensors, name: &str) -> Tensor {
-    Tensor::from_vec(
-        values(file, name),
-        file.tensor(name).unwrap().shape(),
-        &Device::Cpu,
-    )
-    .unwrap()
+    Tensor::from_vec(values(file, name), file.tensor(name).unwrap().shape(), &Device::Cpu).unwrap()
 }
 
 /// The tensors under `prefix` as a file of their own: what PyTorch's `save_file(model.state_dict())` writes.
@@ -50,32 +40,21 @@ fn state_dict(file: &SafeTensors, prefix: &str) -> Vec<u8> {
 fn assert_close(what: &str, got: &[f32], expected: &[f32], allowed: impl Fn(f32) -> f32) {
     assert_eq!(got.len(), expected.len(), "{what}");
     for (i, (&g, &e)) in got.iter().zip(expected).enumerate() {
-        assert!(
-            (g - e).abs() <= allowed(e),
-            "{what}, element {i}: {g}, PyTorch has {e}"
-        );
+        assert!((g - e).abs() <= allowed(e), "{what}, element {i}: {g}, PyTorch has {e}");
     }
 }
 
 #[test]
 fn ten_steps_are_pytorchs() {
     let file = SafeTensors::deserialize(CLASSIC).unwrap();
-    let metadata = SafeTensors::read_metadata(CLASSIC)
-        .unwrap()
-        .1
-        .metadata()
-        .clone()
-        .unwrap();
+    let metadata = SafeTensors::read_metadata(CLASSIC).unwrap().1.metadata().clone().unwrap();
     let mut recipe = Recipe::named("classic").unwrap();
     recipe.learning_rate = metadata["learning_rate"].parse().unwrap();
 
     let cpu = &Device::Cpu;
-    let generator = Generator::from_bytes(&state_dict(&file, "initial.generator."), cpu)
-        .unwrap()
-        .network;
-    let discriminator = Discriminator::from_bytes(&state_dict(&file, "initial.discriminator."), cpu)
-        .unwrap()
-        .network;
+    let generator = Generator::from_bytes(&state_dict(&file, "initial.generator."), cpu).unwrap().network;
+    let discriminator =
+        Discriminator::from_bytes(&state_dict(&file, "initial.discriminator."), cpu).unwrap().network;
     let mut gan = Gan::from_networks(generator, discriminator, &recipe);
 
     let mut numbers: [Vec<f32>; 4] = Default::default();
@@ -86,12 +65,7 @@ fn ten_steps_are_pytorchs() {
         let all: Vec<u32> = (0..pixels.dim(0).unwrap() as u32).collect();
         let real = gather_normalize(&pixels, &Tensor::new(all, cpu).unwrap()).unwrap();
         let images = values(&file, &format!("images.{k}"));
-        assert_close(
-            "images",
-            &real.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
-            &images,
-            |_| 1e-6,
-        );
+        assert_close("images", &real.flatten_all().unwrap().to_vec1::<f32>().unwrap(), &images, |_| 1e-6);
 
         let noise = Noise {
             discriminator: tensor(&file, &format!("noise_d.{k}")),
@@ -125,11 +99,7 @@ fn ten_steps_are_pytorchs() {
         }
     };
     check("generator", gan.generator.parameters(), &gan.generator_adam);
-    check(
-        "discriminator",
-        gan.discriminator.parameters(),
-        &gan.discriminator_adam,
-    );
+    check("discriminator", gan.discriminator.parameters(), &gan.discriminator_adam);
 }
 
 #[test]
@@ -139,17 +109,8 @@ fn losses_and_their_gradients_are_pytorchs_at_any_magnitude() {
         for (i, &logit) in values(&file, "logits").iter().enumerate() {
             let logit = Var::new(&[logit], &Device::Cpu).unwrap();
             let loss = bce_with_logits(&logit, target).unwrap();
-            let gradient = loss
-                .backward()
-                .unwrap()
-                .get(&logit)
-                .unwrap()
-                .to_vec1::<f32>()
-                .unwrap();
-            for (what, got) in [
-                ("loss", loss.to_scalar::<f32>().unwrap()),
-                ("gradient", gradient[0]),
-            ] {
+            let gradient = loss.backward().unwrap().get(&logit).unwrap().to_vec1::<f32>().unwrap();
+            for (what, got) in [("loss", loss.to_scalar::<f32>().unwrap()), ("gradient", gradient[0])] {
                 let expected = values(&file, &format!("{name}.{what}"))[i];
                 // Far out PyTorch loses the tail: it takes differences from 1, and drops terms below an ulp of it.
                 let allowed = |e: f32| 1e-6 * e.abs() + 1e-14;

@@ -24,13 +24,8 @@ fn recipe() -> Recipe {
 }
 
 fn weights(gan: &Gan) -> Vec<Vec<f32>> {
-    let all = gan
-        .generator
-        .parameters()
-        .iter()
-        .chain(gan.discriminator.parameters());
-    all.map(|(_, var)| var.flatten_all().unwrap().to_vec1().unwrap())
-        .collect()
+    let all = gan.generator.parameters().iter().chain(gan.discriminator.parameters());
+    all.map(|(_, var)| var.flatten_all().unwrap().to_vec1().unwrap()).collect()
 }
 
 #[derive(Default)]
@@ -54,11 +49,7 @@ impl Observer for Record {
 
     fn on_epoch(&mut self, epoch: u64, gan: &Gan) -> ObserverResult {
         self.epochs.push((epoch, gan.steps));
-        if self.fail_at_epoch == Some(epoch) {
-            Err("the disk is full".into())
-        } else {
-            Ok(())
-        }
+        if self.fail_at_epoch == Some(epoch) { Err("the disk is full".into()) } else { Ok(()) }
     }
 }
 
@@ -73,29 +64,12 @@ fn observers_are_told_on_time() {
     let mut record = Record::default();
     run(&recipe(), &mut record).unwrap();
     assert_eq!(record.epochs, [(1, 7), (2, 14), (3, 21)]);
-    let at: Vec<_> = record
-        .reports
-        .iter()
-        .map(|r| (r.epoch, r.step, r.images))
-        .collect();
+    let at: Vec<_> = record.reports.iter().map(|r| (r.epoch, r.step, r.images)).collect();
     // Every fourth step, and the last.
-    assert_eq!(
-        at,
-        [
-            (1, 4, 28),
-            (2, 8, 56),
-            (2, 12, 84),
-            (3, 16, 112),
-            (3, 20, 140),
-            (3, 21, 147)
-        ]
-    );
+    assert_eq!(at, [(1, 4, 28), (2, 8, 56), (2, 12, 84), (3, 16, 112), (3, 20, 140), (3, 21, 147)]);
     // Before it has learned much, D is undecided and its loss is about 2 ln 2.
     let first = &record.reports[0];
-    assert!(
-        (first.d_loss - 2. * 2f32.ln()).abs() < 0.2 && (first.d_real - 0.5).abs() < 0.1,
-        "{first:?}"
-    );
+    assert!((first.d_loss - 2. * 2f32.ln()).abs() < 0.2 && (first.d_real - 0.5).abs() < 0.1, "{first:?}");
 }
 
 #[test]
@@ -109,18 +83,8 @@ fn the_same_recipe_gives_the_same_bits_and_another_seed_others() {
 #[test]
 fn going_on_after_any_epoch_gives_the_bits_of_an_unbroken_training() {
     let unbroken = weights(&run(&recipe(), &mut Record::default()).unwrap());
-    let mut gan = run(
-        &Recipe {
-            epochs: 1,
-            ..recipe()
-        },
-        &mut Record::default(),
-    )
-    .unwrap();
-    let mut record = Record {
-        steps: gan.steps,
-        ..Record::default()
-    };
+    let mut gan = run(&Recipe { epochs: 1, ..recipe() }, &mut Record::default()).unwrap();
+    let mut record = Record { steps: gan.steps, ..Record::default() };
     train(&mut gan, &images(), &recipe(), &mut record).unwrap();
     assert_eq!(weights(&gan), unbroken);
     assert_eq!(record.epochs, [(2, 14), (3, 21)]);
@@ -131,10 +95,7 @@ fn going_on_after_any_epoch_gives_the_bits_of_an_unbroken_training() {
 
 #[test]
 fn an_observer_that_fails_ends_the_training_with_its_reason() {
-    let mut record = Record {
-        fail_at_epoch: Some(2),
-        ..Record::default()
-    };
+    let mut record = Record { fail_at_epoch: Some(2), ..Record::default() };
     match run(&recipe(), &mut record) {
         Err(Error::Observer { step: 14, source }) => assert_eq!(source.to_string(), "the disk is full"),
         other => panic!("{other:?}"),
@@ -147,30 +108,58 @@ fn what_cannot_be_trained_on_is_an_error() {
         let mut gan = Gan::new(recipe, [3, 4], &Device::Cpu)?;
         train(&mut gan, images, recipe, &mut ())
     };
-    let large = Recipe {
-        batch_size: 51,
-        ..recipe()
-    };
-    assert!(matches!(
-        fails(&large, &images()),
-        Err(Error::TooFewImages {
-            images: 50,
-            batch_size: 51
-        })
-    ));
+    let large = Recipe { batch_size: 51, ..recipe() };
+    assert!(matches!(fails(&large, &images()), Err(Error::TooFewImages { images: 50, batch_size: 51 })));
     let floats = images().to_dtype(DType::F32).unwrap();
     assert!(matches!(fails(&recipe(), &floats), Err(Error::Images { .. })));
     let flat = images().flatten_all().unwrap();
     assert!(matches!(fails(&recipe(), &flat), Err(Error::Images { .. })));
     let other_size = images().reshape((60, 10)).unwrap();
     assert!(matches!(fails(&recipe(), &other_size), Err(Error::Tensor(_))));
-    let divergent = Recipe {
-        learning_rate: 1e30,
-        epochs: 30,
-        ..recipe()
+    let divergent = Recipe { learning_rate: 1e30, epochs: 30, ..recipe() };
+    assert!(matches!(fails(&divergent, &images()), Err(Error::Diverged { .. })));
+}
+
+/// The same networks as candle modules of a user's own, differentiated by candle.
+#[test]
+fn modules_of_ones_own_train_to_the_same_weights() {
+    use candle_nn::{Activation, VarBuilder, VarMap, seq};
+    use ganlet_models::Autograd;
+
+    let mut by_hand = Gan::new(&recipe(), [3, 4], &Device::Cpu).unwrap();
+    // A candle network with the initial weights of ours.
+    let copy = |network: &dyn Fn() -> Vec<(String, candle_core::Var)>, widths: &[usize], tanh: bool| {
+        let variables = VarMap::new();
+        let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+        let mut module = seq();
+        for (layer, w) in widths.windows(2).enumerate() {
+            module = module.add(candle_nn::linear(w[0], w[1], builder.pp(2 * layer)).unwrap());
+            if layer + 2 < widths.len() {
+                module = module.add(Activation::LeakyRelu(0.2));
+            } else if tanh {
+                module = module.add_fn(|x| x.tanh());
+            }
+        }
+        for (name, var) in network() {
+            variables.data().lock().unwrap()[&name].set(&var).unwrap();
+        }
+        Autograd::new(module, &variables)
     };
-    assert!(matches!(
-        fails(&divergent, &images()),
-        Err(Error::Diverged { .. })
-    ));
+    let generator = copy(&|| by_hand.generator.parameters().to_vec(), &[5, 9, 12], true);
+    let discriminator = copy(&|| by_hand.discriminator.parameters().to_vec(), &[12, 8, 6, 1], false);
+    let mut by_candle = Gan::from_networks(generator, discriminator, &recipe());
+
+    train(&mut by_hand, &images(), &recipe(), &mut ()).unwrap();
+    train(&mut by_candle, &images(), &recipe(), &mut ()).unwrap();
+    for (ours, theirs) in [
+        (by_hand.generator.parameters(), by_candle.generator.parameters()),
+        (by_hand.discriminator.parameters(), by_candle.discriminator.parameters()),
+    ] {
+        for (name, var) in ours {
+            let (_, other) = theirs.iter().find(|(other, _)| other == name).unwrap();
+            let difference = (var.as_tensor() - other.as_tensor()).unwrap().abs().unwrap();
+            let largest = difference.flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
+            assert!(largest < 1e-4, "{name}: {largest}");
+        }
+    }
 }
