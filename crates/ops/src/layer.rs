@@ -4,8 +4,7 @@
 
 use crate::Activation;
 use crate::cpu::vectorized;
-use crate::matmul::{Mat, Product, matmul};
-use crate::parallel::{self, SharedMut};
+use crate::matmul::{Mat, matmul};
 
 /// `activation(x Wᵀ + b)`.
 pub(crate) fn forward(
@@ -57,67 +56,42 @@ pub(crate) struct Gradients {
 }
 
 impl Backward<'_> {
-    /// Computes all that is wanted in one parallel loop.
+    /// Computes all that is wanted.
     pub(crate) fn run(self) -> Gradients {
         let Self { pre, x, weight, inputs, outputs, parameters, input } = self;
         let mut gradients = Gradients::default();
-        if parameters {
-            gradients.bias = vec![0.; outputs];
-        }
-        let bias = SharedMut(gradients.bias.as_mut_ptr());
         let pre_mat = Mat::new(pre, outputs);
-        let for_input =
-            input.map(|below| (below, Product::new(pre_mat, Mat::new(weight, inputs), &mut gradients.input)));
-        let for_weight = parameters
-            .then(|| Product::new(pre_mat.transposed(), Mat::new(x, inputs), &mut gradients.weight));
-
-        let input_tiles = for_input.as_ref().map_or(0, |(_, product)| product.tiles());
-        let weight_tiles = for_weight.as_ref().map_or(0, Product::tiles);
-        let products = for_input.iter().map(|(_, product)| product).chain(&for_weight);
-        let work = products.map(Product::work).sum();
-        let pieces = input_tiles + weight_tiles + usize::from(parameters);
-        parallel::for_each(pieces, work, |i| match (&for_input, &for_weight) {
-            // SAFETY: each tile of each product is computed once, and nobody else has their memory.
-            (Some((below, product)), _) if i < input_tiles => unsafe {
-                product.tile(
-                    i,
-                    #[inline(always)]
-                    |row, column, grad| {
-                        let from = row * inputs + column;
-                        below.backward(&x[from..from + grad.len()], grad);
-                    },
-                );
-            },
-            // SAFETY: as above.
-            (_, Some(product)) if i < input_tiles + weight_tiles => unsafe {
-                product.tile(i - input_tiles, |_, _, _| {});
-            },
-            // SAFETY: the last piece alone touches the bias's gradient, which has `outputs` elements.
-            _ => sum_rows(pre, unsafe { bias.slice(0, outputs) }),
-        });
-
-        if let Some((_, product)) = for_input {
-            // SAFETY: all tiles were computed.
-            unsafe { product.finish(&mut gradients.input) };
+        if let Some(below) = input {
+            gradients.input = matmul(
+                pre_mat,
+                Mat::new(weight, inputs),
+                #[inline(always)]
+                |row, column, grad| {
+                    let from = row * inputs + column;
+                    below.backward(&x[from..from + grad.len()], grad);
+                },
+            );
         }
-        if let Some(product) = for_weight {
-            // SAFETY: as above.
-            unsafe { product.finish(&mut gradients.weight) };
+        if parameters {
+            gradients.weight = matmul(pre_mat.transposed(), Mat::new(x, inputs), |_, _, _| {});
+            gradients.bias = sum_rows(pre, outputs);
         }
         gradients
     }
 }
 
-/// Adds the rows of `matrix` to `sum`.
-fn sum_rows(matrix: &[f32], sum: &mut [f32]) {
+/// The sum of the rows of a matrix of `width` columns.
+fn sum_rows(matrix: &[f32], width: usize) -> Vec<f32> {
+    let mut sum = vec![0.; width];
     vectorized(
         #[inline(always)]
         || {
-            for row in matrix.chunks_exact(sum.len().max(1)) {
+            for row in matrix.chunks_exact(width.max(1)) {
                 for (sum, x) in sum.iter_mut().zip(row) {
                     *sum += x;
                 }
             }
         },
     );
+    sum
 }

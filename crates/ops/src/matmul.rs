@@ -32,61 +32,45 @@ impl<'a> Mat<'a> {
     }
 }
 
-/// Columns in a tile, and rows where there are few columns: a whole number of the widest vectors, wide enough for `gemm`
-/// to run at full speed, and narrow enough that a layer's width makes several.
-const TILE: usize = 64;
+/// Columns in a tile: a whole number of the widest vectors, wide enough for `gemm` to run at full speed, and narrow enough that
+/// a layer's width makes several.
+const COLUMNS: usize = 64;
 
-/// Fewer tiles than this cannot be shared out well: then the rows are split as well.
+/// Fewer tiles than this cannot be shared out well: then the product is cut into rows instead.
 const FEW_TILES: usize = 4;
 
-/// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row, into memory that nobody has initialised yet.
-pub(crate) struct Product<'a> {
-    a: Mat<'a>,
-    b: Mat<'a>,
-    out: SharedMut<f32>,
-    rows_per_tile: usize,
-}
+/// Rows in a tile: a whole number of those that `gemm`'s kernel does at a time (6 with AVX-512, 4 with AVX2), and few enough
+/// that it does not copy the other operand for each tile.
+const ROWS: usize = 24;
 
-impl<'a> Product<'a> {
-    /// The product that will stand in `out`; its memory is reserved here, and its length is set by [`Product::finish`].
-    pub(crate) fn new(a: Mat<'a>, b: Mat<'a>, out: &mut Vec<f32>) -> Self {
-        assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
-        out.clear();
-        out.reserve_exact(a.rows * b.cols);
-        let rows_per_tile = if b.cols.div_ceil(TILE) < FEW_TILES { TILE } else { a.rows.max(1) };
-        Self { a, b, out: SharedMut(out.as_mut_ptr()), rows_per_tile }
-    }
-
-    pub(crate) fn tiles(&self) -> usize {
-        self.b.cols.div_ceil(TILE) * self.a.rows.div_ceil(self.rows_per_tile)
-    }
-
-    /// Multiplications.
-    pub(crate) fn work(&self) -> usize {
-        self.a.rows * self.a.cols * self.b.cols
-    }
-
-    /// Computes one tile, and applies `finish(row, column, values)` to each of its rows while it is in the cache, `column` being that of
-    /// `values[0]`.
-    ///
-    /// # Safety
-    /// `out` has not been touched since [`Product::new`], and nobody else computes this tile.
-    #[inline(always)]
-    pub(crate) unsafe fn tile(&self, tile: usize, finish: impl Fn(usize, usize, &mut [f32])) {
-        let Self { a, b, out, rows_per_tile } = self;
-        let columns = b.cols.div_ceil(TILE);
-        let (top, left) = (tile / columns * rows_per_tile, tile % columns * TILE);
-        let (height, width) = ((a.rows - top).min(*rows_per_tile), (b.cols - left).min(TILE));
+/// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.
+///
+/// `finish(row, column, values)` is applied to each row of each tile while it is in the cache, `column` being that of
+/// `values[0]`. (It is `Copy` since a call through a reference would not be compiled into the vectorised loop.)
+pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync) -> Vec<f32> {
+    // The callers have checked their shapes; what follows reads out of bounds otherwise.
+    assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
+    let (m, k, n) = (a.rows, a.cols, b.cols);
+    let (height, width) = match n.div_ceil(COLUMNS) < FEW_TILES {
+        true => (ROWS, n.max(1)),
+        false => (m.max(1), COLUMNS),
+    };
+    let tiles_across = n.div_ceil(width);
+    let mut out = Vec::<f32>::with_capacity(m * n);
+    let shared = SharedMut(out.as_mut_ptr());
+    parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
+        let (top, left) = (tile / tiles_across * height, tile % tiles_across * width);
+        let (height, width) = (height.min(m - top), width.min(n - left));
         // SAFETY: each element of a `Mat` lies in its `data`, so both operands are readable; the tile lies within
         // the capacity of `out`, no two tiles overlap, and with `read_dst` false memory is written without being read.
         unsafe {
             gemm::gemm(
                 height,
                 width,
-                a.cols,
-                out.0.add(top * b.cols + left),
+                k,
+                shared.0.add(top * n + left),
                 1,
-                b.cols as isize,
+                n as isize,
                 false,
                 a.data.as_ptr().add(top * a.row_stride),
                 a.col_stride as isize,
@@ -107,31 +91,12 @@ impl<'a> Product<'a> {
             || {
                 for row in top..top + height {
                     // SAFETY: a row of this tile: written above, touched by nobody else.
-                    finish(row, left, unsafe { out.slice(row * b.cols + left, width) });
+                    finish(row, left, unsafe { shared.slice(row * n + left, width) });
                 }
             },
         );
-    }
-
-    /// Sets the length of `out`, which is that of [`Product::new`].
-    ///
-    /// # Safety
-    /// Every tile was computed.
-    pub(crate) unsafe fn finish(&self, out: &mut Vec<f32>) {
-        debug_assert_eq!(out.as_ptr(), self.out.0.cast_const());
-        // SAFETY: the tiles cover the m * n elements that were reserved.
-        unsafe { out.set_len(self.a.rows * self.b.cols) }
-    }
-}
-
-/// `a` times `b`, each tile's rows passed through `finish`: see [`Product::tile`]. (`Copy`, since a call through a reference would
-/// not be compiled into the vectorised loop.)
-pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync) -> Vec<f32> {
-    let mut out = Vec::new();
-    let product = Product::new(a, b, &mut out);
-    // SAFETY: each tile is computed once, and nobody else has `out`.
-    parallel::for_each(product.tiles(), product.work(), |i| unsafe { product.tile(i, finish) });
-    // SAFETY: all tiles were computed.
-    unsafe { product.finish(&mut out) };
+    });
+    // SAFETY: the tiles cover all m * n elements, and each was written.
+    unsafe { out.set_len(m * n) };
     out
 }

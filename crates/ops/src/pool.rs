@@ -5,6 +5,9 @@
 //! wait for a helper to *begin*: it works through the pieces itself, and at the end waits only for pieces that a
 //! helper has begun. On a machine whose cores are busy elsewhere, a barrier would wait for a thread that the system is not
 //! running; here the caller then does the work alone.
+//!
+//! Each thread begins with a range of the pieces that is its own, and then takes what is left of the others'. So a loop that
+//! comes again finds its data in the caches where it left them: Adam's moments, above all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
@@ -24,7 +27,7 @@ pub(crate) fn run(pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
     static POOL: OnceLock<Pool> = OnceLock::new();
     let pool = POOL.get_or_init(|| Pool::new(threads().saturating_sub(1)));
     match pool.caller.try_lock() {
-        Ok(_only_caller) if !pool.helpers.is_empty() => pool.run(pieces, piece),
+        Ok(mut counters) if !pool.helpers.is_empty() => pool.run(&mut counters, pieces, piece),
         _ => (0..pieces).for_each(piece),
     }
 }
@@ -41,8 +44,8 @@ pub fn threads() -> usize {
 struct Pool {
     shared: &'static Shared,
     helpers: Vec<Thread>,
-    /// Held by the one thread whose loop the helpers help with.
-    caller: Mutex<()>,
+    /// Of each thread, the caller's first. Held by the one caller whose loop the helpers help with.
+    caller: Mutex<Box<[Counter]>>,
 }
 
 #[derive(Default)]
@@ -58,21 +61,33 @@ struct Shared {
 struct Job<'a> {
     piece: &'a (dyn Fn(usize) + Sync),
     pieces: usize,
-    /// The first piece that nobody has begun.
-    next: AtomicUsize,
+    /// For each thread, the first piece of its range that nobody has begun.
+    next: &'a [Counter],
     panicked: AtomicBool,
 }
 
+/// On a cache line of its own: each belongs to another thread.
+#[repr(align(128))]
+struct Counter(AtomicUsize);
+
 impl Job<'_> {
-    /// Begins pieces until there are none left.
-    fn work(&self) {
+    /// The first piece of a thread's range; the next thread's is the end.
+    fn start(&self, thread: usize) -> usize {
+        self.pieces * thread / self.next.len()
+    }
+
+    /// Begins pieces until there are none left: those of this thread's range, then the others'.
+    fn work(&self, thread: usize) {
         let work = || {
-            loop {
-                let i = self.next.fetch_add(1, Ordering::Relaxed);
-                if i >= self.pieces {
-                    return;
+            for range in (thread..self.next.len()).chain(0..thread) {
+                let end = self.start(range + 1);
+                loop {
+                    let i = self.next[range].0.fetch_add(1, Ordering::Relaxed);
+                    if i >= end {
+                        break;
+                    }
+                    (self.piece)(i);
                 }
-                (self.piece)(i);
             }
         };
         // A panic must not end a helper, nor let the caller return before the others are done.
@@ -88,19 +103,23 @@ impl Pool {
         let spawn = |i| {
             let helper = thread::Builder::new().name(format!("ganlet-ops-{i}"));
             // Without the thread there is one helper less, and nothing else is different.
-            helper.spawn(move || help(shared)).ok().map(|handle| handle.thread().clone())
+            helper.spawn(move || help(i, shared)).ok().map(|handle| handle.thread().clone())
         };
-        Self { shared, helpers: (1..=helpers).filter_map(spawn).collect(), caller: Mutex::new(()) }
+        let counters = (0..=helpers).map(|_| Counter(AtomicUsize::new(0))).collect();
+        Self { shared, helpers: (1..=helpers).filter_map(spawn).collect(), caller: Mutex::new(counters) }
     }
 
-    fn run(&self, pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
+    fn run(&self, counters: &mut [Counter], pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
         let Shared { job: slot, inside, asleep } = self.shared;
-        let job = Job { piece, pieces, next: AtomicUsize::new(0), panicked: AtomicBool::new(false) };
+        let job = Job { piece, pieces, next: counters, panicked: AtomicBool::new(false) };
+        for (thread, counter) in job.next.iter().enumerate() {
+            counter.0.store(job.start(thread), Ordering::Relaxed);
+        }
         slot.store((&raw const job).cast_mut().cast(), Ordering::SeqCst);
         if asleep.load(Ordering::SeqCst) > 0 {
             self.helpers.iter().for_each(Thread::unpark);
         }
-        job.work();
+        job.work(0);
         // No helper can find the job any more. Those that have found it are inside, and are waited for: `job` lives on this stack.
         slot.store(std::ptr::null_mut(), Ordering::SeqCst);
         while inside.load(Ordering::SeqCst) > 0 {
@@ -111,7 +130,7 @@ impl Pool {
 }
 
 /// What a helper does for ever: look for a job, help, and sleep after looking long in vain.
-fn help(Shared { job: slot, inside, asleep }: &Shared) {
+fn help(thread: usize, Shared { job: slot, inside, asleep }: &Shared) {
     let mut spins = 0;
     loop {
         if !slot.load(Ordering::Relaxed).is_null() {
@@ -121,7 +140,7 @@ fn help(Shared { job: slot, inside, asleep }: &Shared) {
             // SAFETY: the caller publishes a job that lives until the slot is null again and nobody is inside. We are inside, and
             // read the slot after we were: by the single order of the SeqCst operations the caller sees us.
             if let Some(job) = unsafe { job.as_ref() } {
-                job.work();
+                job.work(thread);
             }
             inside.fetch_sub(1, Ordering::SeqCst);
             spins = 0;
@@ -150,7 +169,7 @@ mod tests {
         for pieces in (0..50).chain([1000]) {
             for _ in 0..200 {
                 let done: Vec<_> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
-                pool.run(pieces, &|i| {
+                pool.run(&mut pool.caller.lock().unwrap(), pieces, &|i| {
                     done[i].fetch_add(1, Ordering::Relaxed);
                 });
                 assert!(done.iter().all(|n| n.load(Ordering::Relaxed) == 1));
@@ -168,7 +187,7 @@ mod tests {
             // The second piece waits for the first, so this needs two threads.
             let first = AtomicBool::new(false);
             let both = AtomicUsize::new(0);
-            pool.run(2, &|_| {
+            pool.run(&mut pool.caller.lock().unwrap(), 2, &|_| {
                 if both.fetch_add(1, Ordering::SeqCst) == 0 {
                     while both.load(Ordering::SeqCst) < 2 {
                         thread::yield_now();
@@ -183,7 +202,7 @@ mod tests {
     #[test]
     fn a_panic_reaches_the_caller_and_ends_nobody() {
         let pool = Pool::new(2);
-        let panics = || pool.run(10, &|i| assert!(i != 5));
+        let panics = || pool.run(&mut pool.caller.lock().unwrap(), 10, &|i| assert!(i != 5));
         assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
         every_piece_is_done_once();
     }
