@@ -56,8 +56,8 @@ impl Name {
                 "Bag",
                 "Ankle boot",
             ],
-            // kmnist_classmap.csv, beside the data.
-            Self::Kmnist => ["お", "き", "す", "つ", "な", "は", "ま", "や", "れ", "を"],
+            // The readings of the characters, as torchvision writes them.
+            Self::Kmnist => ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
         }
     }
 
@@ -151,6 +151,15 @@ pub(crate) struct Origin {
     pub(crate) mirrors: Vec<String>,
     /// One for each of [`FILES`].
     pub(crate) digests: [Digest; 4],
+}
+
+impl Origin {
+    /// Whether the files' MD5s are needed to check them.
+    pub(crate) fn wants_md5(&self) -> bool {
+        self.digests
+            .iter()
+            .any(|digest| matches!(digest, Digest::GzipMd5(_)))
+    }
 }
 
 /// The files of a data set, in order: training images and labels, test images and labels.

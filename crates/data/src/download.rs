@@ -334,11 +334,11 @@ impl Session<'_> {
                 }
                 Ok(News::Complete) => return Ok(file.flush()?),
                 Ok(News::Failed(ureq::Error::Timeout(_))) | Err(RecvTimeoutError::Timeout) => {
+                    let waited = begun.elapsed();
                     return Err(match answered {
+                        true if waited >= self.patience.file => Fault::TooSlow { received, waited },
                         true => Fault::Stalled { received },
-                        false => Fault::NoAnswer {
-                            waited: begun.elapsed(),
-                        },
+                        false => Fault::NoAnswer { waited },
                     }
                     .into());
                 }

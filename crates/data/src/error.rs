@@ -34,11 +34,8 @@ pub enum Error {
         /// The file, without `.gz`.
         missing: &'static str,
     },
-    /// The data set is in none of the folders, and downloading was ruled out.
-    #[error(
-        "{name} is not on this machine (looked in {}), and downloading is off",
-        list(looked)
-    )]
+    /// The data set is in none of the folders, and nothing may or should be downloaded.
+    #[error("{name} is not on this machine (looked in {})", list(looked))]
     NotFound {
         /// The data set.
         name: &'static str,

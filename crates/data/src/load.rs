@@ -172,7 +172,7 @@ pub(crate) fn published(
             looked.push(place.folder);
             continue;
         };
-        let files = Files::read(paths, true)?;
+        let files = Files::read(paths, origin.wants_md5() || !place.own)?;
         match files.check(origin) {
             Ok(()) => {
                 let source = match place.kind {
@@ -194,7 +194,7 @@ pub(crate) fn published(
     let folder = destination?;
     download::missing(origin, &folder, false, &request.patience, progress)?;
     let paths = locate::files(&folder)?.ok_or_else(|| Error::MissingFolder { path: folder.clone() })?;
-    let files = Files::read(paths, true)?;
+    let files = Files::read(paths, origin.wants_md5())?;
     files.check(origin)?;
     Ok(loaded(files, name, Source::Downloaded(folder)))
 }

@@ -110,17 +110,16 @@ impl Hand {
 
     /// The line that the pen draws where `stroke` is meant.
     fn follow(&self, stroke: Stroke, random: &mut Stream) -> Vec<Point> {
-        let mut shaken = [0.; 2 * (1 + MAX_KNOTS)];
-        random.fill_normal(&mut shaken);
-        let ([put_down, shaken @ ..], _) = shaken.as_chunks::<2>() else {
-            return Vec::new();
-        };
+        // How far the stroke as a whole strays, and each of its knots.
+        let mut normals = [[0.; 2]; 1 + MAX_KNOTS];
+        random.fill_normal(normals.as_flattened_mut());
+        let [whole, knots @ ..] = normals;
         let knots: Vec<Point> = stroke
             .iter()
-            .zip(shaken)
+            .zip(knots)
             .map(|(knot, by)| {
-                let x = knot.x - 0.5 + self.shake * (by[0] + put_down[0]);
-                let y = knot.y - 0.5 + self.shake * (by[1] + put_down[1]);
+                let x = knot.x - 0.5 + self.shake * (by[0] + whole[0]);
+                let y = knot.y - 0.5 + self.shake * (by[1] + whole[1]);
                 let [xx, xy, yy] = self.bend;
                 let bent = Point { x, y }.plus(xx, x * x).plus(xy, x * y).plus(yy, y * y);
                 Point::default().plus(self.across, bent.x).plus(self.down, bent.y)
@@ -252,6 +251,22 @@ impl Ink {
                 let pixel = &mut image[row * SIDE + col];
                 *pixel = value.max(*pixel);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stroke_is_a_line_of_few_enough_knots() {
+        let strokes = DIGITS
+            .iter()
+            .flat_map(|styles| styles.iter())
+            .flat_map(|style| style.strokes);
+        for stroke in strokes {
+            assert!((2..=MAX_KNOTS).contains(&stroke.len()));
         }
     }
 }
