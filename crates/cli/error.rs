@@ -203,7 +203,7 @@ pub(crate) fn chain(error: &dyn StdError) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let sentence = error.to_string();
+        let sentence = error.to_string().trim_end().to_owned();
         if sentences.last().is_none_or(|last| !last.ends_with(&sentence)) {
             sentences.push(sentence);
         }
