@@ -14,8 +14,11 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread::{self, Thread};
 
-/// How often a helper looks for work before it sleeps: about a millisecond.
-const SPINS: u32 = 1 << 15;
+/// How often a thread looks before it lets others run between two looks: some ten microseconds. Whoever it waits for may need this core.
+const LOOKS: u32 = 1 << 10;
+
+/// How often a helper lets others run before it sleeps: about a millisecond on an idle machine.
+const YIELDS: u32 = 1 << 11;
 
 /// Calls `piece(i)` once for each `i` in `0..pieces`, on as many threads as there are, and returns when all are done.
 ///
@@ -122,8 +125,9 @@ impl Pool {
         job.work(0);
         // No helper can find the job any more. Those that have found it are inside, and are waited for: `job` lives on this stack.
         slot.store(std::ptr::null_mut(), Ordering::SeqCst);
+        let mut looks = 0;
         while inside.load(Ordering::SeqCst) > 0 {
-            std::hint::spin_loop();
+            pause(&mut looks);
         }
         assert!(!job.panicked.into_inner(), "a piece of parallel work panicked");
     }
@@ -131,7 +135,7 @@ impl Pool {
 
 /// What a helper does for ever: look for a job, help, and sleep after looking long in vain.
 fn help(thread: usize, Shared { job: slot, inside, asleep }: &Shared) {
-    let mut spins = 0;
+    let mut looks = 0;
     loop {
         if !slot.load(Ordering::Relaxed).is_null() {
             // Inside first, then look again: either the caller sees us inside, or we see that the job is gone.
@@ -143,10 +147,9 @@ fn help(thread: usize, Shared { job: slot, inside, asleep }: &Shared) {
                 job.work(thread);
             }
             inside.fetch_sub(1, Ordering::SeqCst);
-            spins = 0;
-        } else if spins < SPINS {
-            spins += 1;
-            std::hint::spin_loop();
+            looks = 0;
+        } else if looks < LOOKS + YIELDS {
+            pause(&mut looks);
         } else {
             asleep.fetch_add(1, Ordering::SeqCst);
             // A job that came in between saw nobody asleep, so look before sleeping.
@@ -154,8 +157,18 @@ fn help(thread: usize, Shared { job: slot, inside, asleep }: &Shared) {
                 thread::park();
             }
             asleep.fetch_sub(1, Ordering::SeqCst);
-            spins = 0;
+            looks = 0;
         }
+    }
+}
+
+/// What a thread does between two looks.
+fn pause(looks: &mut u32) {
+    *looks += 1;
+    if *looks < LOOKS {
+        std::hint::spin_loop();
+    } else {
+        thread::yield_now();
     }
 }
 
