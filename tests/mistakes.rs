@@ -50,10 +50,7 @@ fn mistakes_on_the_command_line() {
     for (arguments, expected) in [
         ("train --seed 18446744073709551615", "seed"),
         ("train --recipe clasic", "[\"classic\"]"),
-        (
-            "train --dataset emnist",
-            "mnist, fashion-mnist, kmnist, synthetic-digits",
-        ),
+        ("train --dataset emnist", "mnist, fashion-mnist, kmnist, synthetic-digits"),
         ("train --dataset custom", "which are they?"),
         ("train --dataset mnist --offline", "mnist is not on this machine"),
         ("train --data-dir nowhere", "nowhere"),
@@ -73,12 +70,7 @@ fn mistakes_on_the_command_line() {
 #[test]
 fn a_gpu_is_asked_of_a_program_without_cuda() {
     let room = Room::new();
-    check(
-        &room,
-        "train --device cuda",
-        1,
-        &["--device cuda:0", "built without CUDA", "--features cuda"],
-    );
+    check(&room, "train --device cuda", 1, &["--device cuda:0", "built without CUDA", "--features cuda"]);
 }
 
 #[test]
@@ -95,12 +87,7 @@ fn mistakes_in_recipes_and_data() {
         ("recipe", "\u{0}", "wrong.toml"),
     ] {
         room.write("wrong.toml", recipe.replacen(from, to, 1));
-        check(
-            &room,
-            "train --config wrong.toml --data-dir data",
-            1,
-            &["--config wrong.toml", expected],
-        );
+        check(&room, "train --config wrong.toml --data-dir data", 1, &["--config wrong.toml", expected]);
     }
     room.write("wrong.toml", b"\xff\xfe");
     check(&room, "train --config wrong.toml", 1, &["wrong.toml", "not text"]);
@@ -113,28 +100,13 @@ fn mistakes_in_recipes_and_data() {
 
     let images = room.read("data/train-images-idx3-ubyte");
     room.write("data/train-images-idx3-ubyte", &images[..images.len() - 1]);
-    check(
-        &room,
-        "train --config small.toml --data-dir data",
-        1,
-        &["train-images-idx3-ubyte"],
-    );
+    check(&room, "train --config small.toml --data-dir data", 1, &["train-images-idx3-ubyte"]);
     room.write("data/train-images-idx3-ubyte", images);
     let labels = room.read("data/train-labels-idx1-ubyte.gz");
     room.write("data/train-labels-idx1-ubyte.gz", &labels[..labels.len() / 2]);
-    check(
-        &room,
-        "train --config small.toml --data-dir data",
-        1,
-        &["train-labels-idx1-ubyte.gz"],
-    );
+    check(&room, "train --config small.toml --data-dir data", 1, &["train-labels-idx1-ubyte.gz"]);
     std::fs::remove_file(room.path("data/train-labels-idx1-ubyte.gz")).unwrap();
-    check(
-        &room,
-        "train --config small.toml --data-dir data",
-        1,
-        &["train-labels-idx1-ubyte"],
-    );
+    check(&room, "train --config small.toml --data-dir data", 1, &["train-labels-idx1-ubyte"]);
     assert!(!room.path("runs").exists());
 }
 
@@ -143,18 +115,8 @@ fn places_that_cannot_be_written_to() {
     let room = small_room();
     // A file stands where a folder should; this stops even a superuser.
     room.write("file", "mine");
-    check(
-        &room,
-        "train --config small.toml --data-dir data --out file",
-        1,
-        &["file"],
-    );
-    check(
-        &room,
-        "train --config small.toml --data-dir data --out file/run",
-        1,
-        &["file"],
-    );
+    check(&room, "train --config small.toml --data-dir data --out file", 1, &["file"]);
+    check(&room, "train --config small.toml --data-dir data --out file/run", 1, &["file"]);
     room.run(TRAIN_SMALL).expect_success();
     check(&room, "sample run --out file/x.png", 1, &["file/x.png"]);
     check(&room, "sample run --out nowhere/x.npy", 1, &["nowhere/x.npy"]);
@@ -177,55 +139,20 @@ fn files_that_are_not_weights_or_latents() {
     ] {
         let name = format!("{name}.safetensors");
         room.write(&name, bytes);
-        check(
-            &room,
-            &format!("sample {name}"),
-            1,
-            &[&name, "expected a safetensors file"],
-        );
+        check(&room, &format!("sample {name}"), 1, &[&name, "expected a safetensors file"]);
     }
     let discriminator = "run/discriminator.safetensors";
-    check(
-        &room,
-        &format!("sample {discriminator}"),
-        1,
-        &[discriminator, "found those of a discriminator"],
-    );
+    check(&room, &format!("sample {discriminator}"), 1, &[discriminator, "found those of a discriminator"]);
 
-    check(
-        &room,
-        "sample run --seeds 0-99999999999",
-        1,
-        &["100,000,000,000", "10,000"],
-    );
-    check(
-        &room,
-        "sample run --seeds 0-99999999999 --out x.npy",
-        1,
-        &["10,000,000"],
-    );
-    check(
-        &room,
-        "sample run --seeds 0-18446744073709551615 --out x/",
-        1,
-        &["100,000"],
-    );
+    check(&room, "sample run --seeds 0-99999999999", 1, &["100,000,000,000", "10,000"]);
+    check(&room, "sample run --seeds 0-99999999999 --out x.npy", 1, &["10,000,000"]);
+    check(&room, "sample run --seeds 0-18446744073709551615 --out x/", 1, &["100,000"]);
     check(&room, "sample run --out x.gif", 1, &["--out x.gif", ".png"]);
 
     room.write("z.npy", "no latents");
-    check(
-        &room,
-        "sample run --latents z.npy",
-        1,
-        &["--latents z.npy", "not a .npy file"],
-    );
+    check(&room, "sample run --latents z.npy", 1, &["--latents z.npy", "not a .npy file"]);
     room.run("sample run --seeds 0-9 --out z.npy").expect_success();
-    check(
-        &room,
-        "sample run --latents z.npy",
-        1,
-        &["--latents z.npy", "rows of 4 numbers", "120"],
-    );
+    check(&room, "sample run --latents z.npy", 1, &["--latents z.npy", "rows of 4 numbers", "120"]);
     check(&room, "sample run --latents nothing.npy", 1, &["nothing.npy"]);
     assert!(!room.path("x").exists() && !room.path("x.npy").exists());
 }

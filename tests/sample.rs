@@ -15,42 +15,24 @@ fn pictures_numbers_and_folders() {
     let room = trained_room();
 
     // By default, the grid that the training drew after its last epoch.
-    assert_eq!(
-        room.run("sample run").expect_success(),
-        "run/samples/seeds-0-63.png\n"
-    );
+    assert_eq!(room.run("sample run").expect_success(), "run/samples/seeds-0-63.png\n");
     assert!(room.read("run/samples/seeds-0-63.png") == room.read("run/samples/fake_images-2.png"));
     assert_eq!(
-        room.run("sample run/generator.safetensors --seeds 1,5-6")
-            .expect_success(),
+        room.run("sample run/generator.safetensors --seeds 1,5-6").expect_success(),
         "run/generator-seeds-1_5-6.png\n"
     );
-    assert_eq!(
-        png_size(&room.read("run/generator-seeds-1_5-6.png")),
-        (3 * 12 + 2, 16)
-    );
-    room.run("sample run --seeds 0-9 --per-row 5 --out grid.png")
-        .expect_success();
+    assert_eq!(png_size(&room.read("run/generator-seeds-1_5-6.png")), (3 * 12 + 2, 16));
+    room.run("sample run --seeds 0-9 --per-row 5 --out grid.png").expect_success();
     assert_eq!(png_size(&room.read("grid.png")), (5 * 12 + 2, 2 * 14 + 2));
 
-    assert_eq!(
-        room.run("sample run --seeds 0-99 --out x.npy").expect_success(),
-        "x.npy\n"
-    );
+    assert_eq!(room.run("sample run --seeds 0-99 --out x.npy").expect_success(), "x.npy\n");
     let (rows, columns, numbers) = read_npy(&room.path("x.npy"));
     assert_eq!((rows, columns), (100, 120));
     assert!(numbers.iter().all(|number| number.abs() <= 1.));
     assert!(numbers[..120] != numbers[120..240]);
 
-    assert_eq!(
-        room.run("sample run --seeds 7,100-101 --out pictures/")
-            .expect_success(),
-        "pictures/\n"
-    );
-    assert_eq!(
-        room.files("pictures"),
-        ["sample-100.png", "sample-101.png", "sample-7.png"]
-    );
+    assert_eq!(room.run("sample run --seeds 7,100-101 --out pictures/").expect_success(), "pictures/\n");
+    assert_eq!(room.files("pictures"), ["sample-100.png", "sample-101.png", "sample-7.png"]);
     assert_eq!(png_size(&room.read("pictures/sample-7.png")), (10, 12));
     // A folder need not say that it is one, and its files are replaced.
     room.run("sample run --seeds 7 --out pictures").expect_success();
@@ -60,8 +42,7 @@ fn pictures_numbers_and_folders() {
 fn a_sample_is_the_same_bits_whichever_others_are_drawn_with_it() {
     let room = trained_room();
     let draw = |seeds: &str| {
-        room.run(&format!("sample run --seeds {seeds} --out x.npy"))
-            .expect_success();
+        room.run(&format!("sample run --seeds {seeds} --out x.npy")).expect_success();
         let (_, columns, numbers) = read_npy(&room.path("x.npy"));
         numbers
             .chunks(columns)
@@ -92,22 +73,14 @@ fn latents(rows: usize) -> Vec<u8> {
 fn latents_of_ones_own() {
     let room = trained_room();
     room.write("z.npy", latents(70));
-    assert_eq!(
-        room.run("sample run --latents z.npy").expect_success(),
-        "run/samples/z.png\n"
-    );
-    assert_eq!(
-        png_size(&room.read("run/samples/z.png")),
-        (8 * 12 + 2, 9 * 14 + 2)
-    );
-    room.run("sample run --latents z.npy --out x.npy")
-        .expect_success();
+    assert_eq!(room.run("sample run --latents z.npy").expect_success(), "run/samples/z.png\n");
+    assert_eq!(png_size(&room.read("run/samples/z.png")), (8 * 12 + 2, 9 * 14 + 2));
+    room.run("sample run --latents z.npy --out x.npy").expect_success();
     let (rows, _, many) = read_npy(&room.path("x.npy"));
     assert_eq!(rows, 70);
 
     room.write("z.npy", latents(1));
-    room.run("sample run --latents z.npy --out one.npy")
-        .expect_success();
+    room.run("sample run --latents z.npy --out one.npy").expect_success();
     let (_, columns, one) = read_npy(&room.path("one.npy"));
     assert!(one == many[..columns]);
 }

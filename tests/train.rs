@@ -7,19 +7,14 @@ use common::{Room, SMALL, TRAIN_SMALL, bars, png_size, small_room};
 /// `metrics.jsonl` without what depends on the clock.
 fn metrics(room: &Room, run: &str) -> Vec<String> {
     let line = |line: &str| line.split(",\"seconds\":").next().expect("a part").to_owned();
-    room.text(&format!("{run}/metrics.jsonl"))
-        .lines()
-        .map(line)
-        .collect()
+    room.text(&format!("{run}/metrics.jsonl")).lines().map(line).collect()
 }
 
 /// Every file that a run makes but `environment.json`, which tells the time.
 fn bits(room: &Room, run: &str) -> Vec<(String, Vec<u8>)> {
     let untimed = |name: &String| !["environment.json", "metrics.jsonl"].contains(&name.as_str());
     let names = room.files(run).into_iter().filter(untimed);
-    let mut files: Vec<_> = names
-        .map(|name| (name.clone(), room.read(&format!("{run}/{name}"))))
-        .collect();
+    let mut files: Vec<_> = names.map(|name| (name.clone(), room.read(&format!("{run}/{name}")))).collect();
     files.push(("metrics".into(), metrics(room, run).join("\n").into()));
     files
 }
@@ -61,23 +56,18 @@ fn a_run_leaves_what_it_promises() {
         "steps_per_second",
     ];
     for (line, [epoch, step]) in metrics.lines().zip([[1, 2], [2, 4], [2, 6]]) {
-        assert!(line.starts_with(&format!(
-            "{{\"epoch\":{epoch},\"step\":{step},\"images_seen\":{},",
-            step * 20
-        )));
+        assert!(
+            line.starts_with(&format!("{{\"epoch\":{epoch},\"step\":{step},\"images_seen\":{},", step * 20))
+        );
         let found: Vec<_> = line.split('"').skip(1).step_by(2).collect();
         assert_eq!(found, keys);
         let report: serde_json::Value = serde_json::from_str(line).unwrap();
         for probability in ["d_real", "d_fake"] {
-            assert!(
-                (0. ..=1.).contains(&report[probability].as_f64().unwrap()),
-                "{line}"
-            );
+            assert!((0. ..=1.).contains(&report[probability].as_f64().unwrap()), "{line}");
         }
-        assert!(outcome.stderr.contains(&format!(
-            "Epoch [{epoch}/2], Step [{}/3], d_loss: ",
-            (step - 1) % 3 + 1
-        )));
+        assert!(
+            outcome.stderr.contains(&format!("Epoch [{epoch}/2], Step [{}/3], d_loss: ", (step - 1) % 3 + 1))
+        );
     }
     assert_eq!(metrics.lines().count(), 3);
 
@@ -89,11 +79,7 @@ fn a_run_leaves_what_it_promises() {
     assert!(environment["dataset"]["warning"].is_null());
     assert!(environment["finished"].as_str() >= environment["started"].as_str());
 
-    assert!(
-        outcome.stderr.contains("Next: ganlet sample run"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("Next: ganlet sample run"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -101,15 +87,10 @@ fn the_same_recipe_gives_the_same_bits_for_any_number_of_threads() {
     let room = Room::new();
     room.write_dataset("data", &bars(200, 28, 28));
     // Wide enough to be worth several threads.
-    let wide = SMALL
-        .replace("= [16]", "= [128]")
-        .replace("= 20", "= 100")
-        .replace("= [16, 8]", "= [128]");
+    let wide = SMALL.replace("= [16]", "= [128]").replace("= 20", "= 100").replace("= [16, 8]", "= [128]");
     room.write("wide.toml", wide);
     let train = |flags: &str, threads: &str| {
-        let mut command = room.command(&format!(
-            "train --config wide.toml --data-dir data --quiet {flags}"
-        ));
+        let mut command = room.command(&format!("train --config wide.toml --data-dir data --quiet {flags}"));
         common::Outcome::of(command.env("CANDLE_NUM_THREADS", threads)).expect_success();
     };
     train("--out one", "1");
@@ -141,21 +122,15 @@ fn the_same_recipe_gives_the_same_bits_for_any_number_of_threads() {
 #[test]
 fn the_recipe_of_a_run_trains_it_again() {
     let room = small_room();
-    room.run(&format!("{TRAIN_SMALL} --epochs 3 --seed 5 --batch-size 10"))
-        .expect_success();
-    room.run("train --config run/recipe.toml --data-dir data --out again")
-        .expect_success();
+    room.run(&format!("{TRAIN_SMALL} --epochs 3 --seed 5 --batch-size 10")).expect_success();
+    room.run("train --config run/recipe.toml --data-dir data --out again").expect_success();
     assert!(bits(&room, "run") == bits(&room, "again"));
     assert!(room.files("again").contains(&"samples/fake_images-3.png".into()));
 
     // It cannot know where the images are.
     let outcome = room.run("train --config run/recipe.toml --out third");
     assert_eq!(outcome.code, Some(1));
-    assert!(
-        outcome.stderr.contains("hint: name their folder with --data-dir"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("hint: name their folder with --data-dir"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -167,16 +142,8 @@ fn a_run_is_overwritten_only_when_asked_to() {
 
     let outcome = room.run(&format!("{TRAIN_SMALL} --epochs 1"));
     assert_eq!(outcome.code, Some(1));
-    assert!(
-        outcome.stderr.contains("there is a run in run already"),
-        "{}",
-        outcome.stderr
-    );
-    assert!(
-        outcome.stderr.contains("hint:") && outcome.stderr.contains("--overwrite"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("there is a run in run already"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint:") && outcome.stderr.contains("--overwrite"), "{}", outcome.stderr);
     assert!(bits(&room, "run") == before);
 
     // What goes wrong before the training costs nothing.
@@ -184,8 +151,7 @@ fn a_run_is_overwritten_only_when_asked_to() {
     assert_eq!(outcome.code, Some(1));
     assert!(bits(&room, "run") == before);
 
-    room.run(&format!("{TRAIN_SMALL} --overwrite --epochs 1"))
-        .expect_success();
+    room.run(&format!("{TRAIN_SMALL} --overwrite --epochs 1")).expect_success();
     assert_eq!(room.text("run/notes.txt"), "mine");
     assert!(!room.path("run/samples/fake_images-2.png").exists());
 }
@@ -204,12 +170,7 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
         "ms per step",
         "learning_rate = 0.001",
     ] {
-        assert!(
-            outcome.stdout.contains(expected),
-            "{expected}: {}{}",
-            outcome.stdout,
-            outcome.stderr
-        );
+        assert!(outcome.stdout.contains(expected), "{expected}: {}{}", outcome.stdout, outcome.stderr);
     }
     assert_eq!(outcome.code, Some(0));
     // MNIST is not there, would be downloaded, and is not.
@@ -225,8 +186,5 @@ fn quiet_is_quiet_and_the_default_directory_is_named_after_the_recipe() {
     let outcome = room.run("train --config small.toml --data-dir data --quiet");
     assert_eq!(outcome.stderr, "");
     assert_eq!(outcome.stdout, "runs/small-custom-seed1\n");
-    assert!(
-        room.path("runs/small-custom-seed1/generator.safetensors")
-            .exists()
-    );
+    assert!(room.path("runs/small-custom-seed1/generator.safetensors").exists());
 }

@@ -11,11 +11,7 @@ use crate::progress::Download;
 
 pub(crate) fn run(verb: &DataVerb) -> Result<()> {
     match verb {
-        DataVerb::Fetch {
-            name,
-            data_dir,
-            offline,
-        } => fetch(name, data_dir, *offline),
+        DataVerb::Fetch { name, data_dir, offline } => fetch(name, data_dir, *offline),
         DataVerb::Verify { name, data_dir } => verify(name, data_dir),
         DataVerb::Info { name, data_dir } => info(name.as_deref(), data_dir),
     }
@@ -23,12 +19,7 @@ pub(crate) fn run(verb: &DataVerb) -> Result<()> {
 
 /// A request with what the environment says and what the command line adds.
 pub(crate) fn request(name: Option<Name>, data_dir: &Option<PathBuf>, offline: bool) -> Request {
-    Request {
-        name,
-        data_dir: data_dir.clone(),
-        offline,
-        ..Request::from_env()
-    }
+    Request { name, data_dir: data_dir.clone(), offline, ..Request::from_env() }
 }
 
 fn fetch(name: &str, data_dir: &Option<PathBuf>, offline: bool) -> Result<()> {
@@ -40,17 +31,11 @@ fn fetch(name: &str, data_dir: &Option<PathBuf>, offline: bool) -> Result<()> {
     bar.finish();
     let fetched = fetched?;
     if fetched.folder.is_none() {
-        console::note(format_args!(
-            "{name} is drawn on the fly: there is nothing to fetch."
-        ));
+        console::note(format_args!("{name} is drawn on the fly: there is nothing to fetch."));
     }
     let lines = fetched.files.iter().map(|file| {
         let how = if file.downloaded { "downloaded" } else { "at hand" };
-        format!(
-            "{how:<11} {:>9}  {}\n",
-            megabytes(file.bytes),
-            file.path.display()
-        )
+        format!("{how:<11} {:>9}  {}\n", megabytes(file.bytes), file.path.display())
     });
     console::print(lines.collect::<String>().trim_end())
 }
@@ -60,11 +45,7 @@ fn verify(name: &str, data_dir: &Option<PathBuf>) -> Result<()> {
     let verdicts = ganlet_data::verify(name, &request(Some(name), data_dir, true))?;
     let lines = verdicts.iter().map(|verdict| match &verdict.outcome {
         Ok(()) => format!("ok       {}\n", verdict.path.display()),
-        Err(error) => format!(
-            "damaged  {}: {}\n",
-            verdict.path.display(),
-            chain(error).join(": ")
-        ),
+        Err(error) => format!("damaged  {}: {}\n", verdict.path.display(), chain(error).join(": ")),
     });
     console::print(lines.collect::<String>().trim_end())?;
     match verdicts.iter().filter(|verdict| verdict.outcome.is_err()).count() {
@@ -96,16 +77,7 @@ fn info(name: Option<&str>, data_dir: &Option<PathBuf>) -> Result<()> {
 }
 
 fn described(info: &Info) -> String {
-    let Info {
-        name,
-        train,
-        test,
-        rows,
-        cols,
-        digest,
-        classes,
-        ..
-    } = info;
+    let Info { name, train, test, rows, cols, digest, classes, .. } = info;
     let (train, test) = (grouped(*train as u64), grouped(*test as u64));
     let place = place(&info.source);
     let size = match info.bytes {

@@ -42,12 +42,7 @@ struct DataSet {
 
 impl Environment {
     pub(crate) fn new(loaded: &Loaded, device: &Device) -> Self {
-        let Loaded {
-            dataset,
-            source,
-            fallback,
-            ..
-        } = loaded;
+        let Loaded { dataset, source, fallback, .. } = loaded;
         Self {
             ganlet: env!("CARGO_PKG_VERSION"),
             device: device::name(device),

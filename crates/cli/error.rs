@@ -27,21 +27,12 @@ pub(crate) enum Error {
     #[error("--device cuda:{number}: there is no NVIDIA driver on this machine, or it cannot be loaded")]
     CudaDriver { number: usize },
     #[error("--device cuda:{number}: there is no such GPU, or it cannot be used")]
-    Cuda {
-        number: usize,
-        source: candle_core::Error,
-    },
+    Cuda { number: usize, source: candle_core::Error },
 
     #[error("--recipe {name}")]
-    Recipe {
-        name: String,
-        source: ganlet_train::Error,
-    },
+    Recipe { name: String, source: ganlet_train::Error },
     #[error("--config {}", path.display())]
-    Config {
-        path: PathBuf,
-        source: ganlet_train::Error,
-    },
+    Config { path: PathBuf, source: ganlet_train::Error },
     #[error("--config {}: it is not text", path.display())]
     ConfigNotText { path: PathBuf },
     #[error("the recipe was trained on images of your own (dataset = \"custom\"): which are they?")]
@@ -54,28 +45,17 @@ pub(crate) enum Error {
     #[error("{}: there is no {} in this directory", path.display(), crate::run_dir::GENERATOR)]
     NoWeights { path: PathBuf },
     #[error("{}: these are not the weights of a generator", path.display())]
-    Weights {
-        path: PathBuf,
-        source: ganlet_models::Error,
-    },
+    Weights { path: PathBuf, source: ganlet_models::Error },
     #[error("--latents {}", path.display())]
     Latents { path: PathBuf, source: npy::Error },
     #[error(
         "--latents {}: the generator takes rows of {expected} numbers, found {} rows of {}", path.display(), found.0, found.1
     )]
-    LatentShape {
-        path: PathBuf,
-        expected: usize,
-        found: (u64, usize),
-    },
+    LatentShape { path: PathBuf, expected: usize, found: (u64, usize) },
     #[error("--out {}: only .png and .npy files can be written", path.display())]
     OutFormat { path: PathBuf },
     #[error("--seeds: {} pictures are too many for {what}, which holds at most {}", grouped(*count), grouped(*most))]
-    TooMany {
-        count: u64,
-        what: &'static str,
-        most: u64,
-    },
+    TooMany { count: u64, what: &'static str, most: u64 },
 
     #[error("{name}: {files} of its files are not as published")]
     Damaged { name: Name, files: usize },
@@ -96,17 +76,11 @@ pub(crate) enum Error {
 
 impl Error {
     pub(crate) fn read(path: &Path, source: io::Error) -> Self {
-        Self::Read {
-            path: path.into(),
-            source,
-        }
+        Self::Read { path: path.into(), source }
     }
 
     pub(crate) fn write(path: &Path, source: io::Error) -> Self {
-        Self::Write {
-            path: path.into(),
-            source,
-        }
+        Self::Write { path: path.into(), source }
     }
 
     /// Says what went wrong, why, and what to do next.

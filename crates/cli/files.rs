@@ -27,9 +27,7 @@ pub(crate) fn replace_with(
 
 /// Makes the file at `path` of these bytes, or leaves what was there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace_with(path, |out| {
-        out.write_all(bytes).map_err(|source| Error::write(path, source))
-    })
+    replace_with(path, |out| out.write_all(bytes).map_err(|source| Error::write(path, source)))
 }
 
 /// The bytes of the file at `path`.

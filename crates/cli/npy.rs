@@ -143,10 +143,7 @@ impl<R: Read> Rows<R> {
                 .chunks_exact(8)
                 .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
                 .collect(),
-            false => bytes
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
+            false => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
         })
     }
 }
@@ -244,33 +241,16 @@ mod tests {
         assert!(matches!(open(b"\x93NUMPY\x09\x00"), Error::Version(9)));
         assert!(matches!(open(b"\x93NUMPY\x01\x00\x40"), Error::Truncated));
         assert!(matches!(open(b"\x93NUMPY\x01\x00\x40\x00{"), Error::Truncated));
-        assert!(matches!(
-            open(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),
-            Error::HeaderLength(_)
-        ));
+        assert!(matches!(open(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"), Error::HeaderLength(_)));
         assert!(matches!(open(&with("<f4", "<i8")), Error::Type(t) if t == "<i8"));
-        assert!(matches!(
-            open(&with("'<f4'", "[('a', '<f4')]")),
-            Error::Header { key: "descr", .. }
-        ));
+        assert!(matches!(open(&with("'<f4'", "[('a', '<f4')]")), Error::Header { key: "descr", .. }));
         assert!(matches!(open(&with("False", "True")), Error::FortranOrder));
         assert!(matches!(open(&with("(1, 2)", "(2,)")), Error::Shape(s) if s == [2]));
         assert!(matches!(open(&with("(1, 2)", "()")), Error::Shape(_)));
-        assert!(matches!(
-            open(&with("(1, 2)", "(1, -2)")),
-            Error::Header { key: "shape", .. }
-        ));
-        assert!(matches!(
-            open(&with("shape", "shade")),
-            Error::Header { key: "shape", .. }
-        ));
+        assert!(matches!(open(&with("(1, 2)", "(1, -2)")), Error::Header { key: "shape", .. }));
+        assert!(matches!(open(&with("shape", "shade")), Error::Header { key: "shape", .. }));
 
-        let short = |shape| {
-            Rows::open(&with("(1, 2)", shape)[..])
-                .unwrap()
-                .read(64)
-                .unwrap_err()
-        };
+        let short = |shape| Rows::open(&with("(1, 2)", shape)[..]).unwrap().read(64).unwrap_err();
         assert!(matches!(short("(1, 3)"), Error::Truncated));
         assert!(matches!(short("(2, 2)"), Error::Truncated));
         // Promises 2^64 rows of 2^64 - 1 numbers.

@@ -37,11 +37,7 @@ pub(crate) struct Download {
 
 impl Download {
     pub(crate) fn new(quiet: bool) -> Self {
-        Self {
-            quiet,
-            file: String::new(),
-            bar: ProgressBar::hidden(),
-        }
+        Self { quiet, file: String::new(), bar: ProgressBar::hidden() }
     }
 
     pub(crate) fn show(&mut self, progress: &ganlet_data::Progress<'_>) {
@@ -52,10 +48,7 @@ impl Download {
             self.finish();
             self.file = progress.file.into();
             console::note(format_args!("Downloading {}", progress.url));
-            self.bar = styled(
-                0,
-                "{wide_bar} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}",
-            );
+            self.bar = styled(0, "{wide_bar} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}");
         }
         self.bar.set_length(progress.total.unwrap_or(progress.bytes));
         self.bar.set_position(progress.bytes);
@@ -98,14 +91,7 @@ impl Training {
             false => Voice::Lines,
         };
         let now = Instant::now();
-        Self {
-            voice,
-            epochs,
-            steps_per_epoch,
-            started: now,
-            shown: now,
-            numbers: String::new(),
-        }
+        Self { voice, epochs, steps_per_epoch, started: now, shown: now, numbers: String::new() }
     }
 
     /// After every step.
@@ -136,10 +122,10 @@ impl Training {
 
     /// After every epoch.
     pub(crate) fn epoch(&mut self, epoch: u64) {
-        if let Voice::Bar(bar) = &self.voice {
-            if !self.numbers.is_empty() {
-                bar.println(format!("Epoch [{epoch}/{}], {}", self.epochs, self.numbers));
-            }
+        if let Voice::Bar(bar) = &self.voice
+            && !self.numbers.is_empty()
+        {
+            bar.println(format!("Epoch [{epoch}/{}], {}", self.epochs, self.numbers));
         }
     }
 
@@ -164,12 +150,6 @@ impl Training {
 
 /// The four numbers of a report: what the two lose, and what the discriminator makes of real and generated images.
 fn numbers(report: &Report) -> String {
-    let Report {
-        d_loss,
-        g_loss,
-        d_real,
-        d_fake,
-        ..
-    } = report;
+    let Report { d_loss, g_loss, d_real, d_fake, .. } = report;
     format!("d_loss: {d_loss:.4}, g_loss: {g_loss:.4}, D(x): {d_real:.2}, D(G(z)): {d_fake:.2}")
 }

@@ -74,15 +74,7 @@ impl<'a> Recorder<'a> {
         let now = Instant::now();
         let (then, step) = std::mem::replace(&mut self.last, (now, report.step));
         let rate = (report.step - step) as f64 / (now - then).as_secs_f64();
-        let &Report {
-            epoch,
-            step,
-            images,
-            d_loss,
-            g_loss,
-            d_real,
-            d_fake,
-        } = report;
+        let &Report { epoch, step, images, d_loss, g_loss, d_real, d_fake } = report;
         let line = serde_json::to_string(&Line {
             epoch,
             step,
@@ -106,14 +98,8 @@ impl<'a> Recorder<'a> {
         write_grid(&self.run.fake_images(epoch), &pictures, self.image)?;
 
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
-        files::replace(
-            &self.run.file(run_dir::GENERATOR),
-            &gan.generator.to_bytes(&about)?,
-        )?;
-        files::replace(
-            &self.run.file(run_dir::DISCRIMINATOR),
-            &gan.discriminator.to_bytes(&about)?,
-        )?;
+        files::replace(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
+        files::replace(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
         self.progress.epoch(epoch);
         Ok(())
     }

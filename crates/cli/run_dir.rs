@@ -78,21 +78,12 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 /// The files in this folder that a run makes.
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
     let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, DISCRIMINATOR];
-    let mut found: Vec<_> = names
-        .iter()
-        .map(|name| path.join(name))
-        .filter(|path| path.exists())
-        .collect();
+    let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
 
     let samples = path.join(SAMPLES);
     let entries = match fs::read_dir(&samples) {
         Ok(entries) => entries,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(found);
         }
         Err(source) => return Err(Error::read(&samples, source)),
@@ -108,9 +99,7 @@ fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
 
 fn is_picture_of_a_run(name: &str) -> bool {
     let (before, after) = FAKE_IMAGES;
-    let number = name
-        .strip_prefix(before)
-        .and_then(|rest| rest.strip_suffix(after));
+    let number = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
     name == REAL_IMAGES
         || number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -119,13 +108,7 @@ fn is_picture_of_a_run(name: &str) -> bool {
 pub(crate) fn default_path(recipe: &str, dataset: &str, seed: u64) -> PathBuf {
     let name: String = format!("{recipe}-{dataset}-seed{seed}")
         .chars()
-        .map(|c| {
-            if c.is_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
         .collect();
     Path::new("runs").join(name.trim_start_matches('.'))
 }
@@ -149,23 +132,12 @@ mod tests {
             run.fake_images(1),
             run.fake_images(10),
         ];
-        let of_others = [
-            "notes.txt",
-            "samples/seeds-0-63.png",
-            "samples/fake_images-x.png",
-            "samples/fake_images-.png",
-        ];
-        for file in of_a_run
-            .iter()
-            .cloned()
-            .chain(of_others.map(|name| run.file(name)))
-        {
+        let of_others =
+            ["notes.txt", "samples/seeds-0-63.png", "samples/fake_images-x.png", "samples/fake_images-.png"];
+        for file in of_a_run.iter().cloned().chain(of_others.map(|name| run.file(name))) {
             files::replace(&file, b"x")?;
         }
-        assert!(matches!(
-            RunDir::create(&path, false),
-            Err(Error::RunExists { .. })
-        ));
+        assert!(matches!(RunDir::create(&path, false), Err(Error::RunExists { .. })));
         RunDir::create(&path, true)?;
         assert!(of_a_run.iter().all(|file| !file.exists()));
         assert!(of_others.iter().all(|name| run.file(name).exists()));

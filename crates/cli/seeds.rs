@@ -38,9 +38,7 @@ fn range(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (seed(first)?, seed(last)?);
     if first > last {
-        return Err(format!(
-            "the range {text} runs backwards, did you mean {last}-{first}?"
-        ));
+        return Err(format!("the range {text} runs backwards, did you mean {last}-{first}?"));
     }
     Ok(first..=last)
 }
@@ -52,8 +50,7 @@ fn seed(text: &str) -> Result<u64, String> {
             "`{text}` is not a seed: seeds are whole numbers and ranges of them, as in 1,5,9-12"
         ));
     }
-    text.parse()
-        .map_err(|_| format!("{text} is too large, the largest seed is {}", u64::MAX))
+    text.parse().map_err(|_| format!("{text} is too large, the largest seed is {}", u64::MAX))
 }
 
 impl fmt::Display for Seeds {
@@ -78,10 +75,7 @@ mod tests {
         let seeds = |text: &str| text.parse::<Seeds>().unwrap();
         assert_eq!(seeds("7").iter().collect::<Vec<_>>(), [7]);
         assert_eq!(seeds("3-5").iter().collect::<Vec<_>>(), [3, 4, 5]);
-        assert_eq!(
-            seeds("1,5, 9-11,1").iter().collect::<Vec<_>>(),
-            [1, 5, 9, 10, 11, 1]
-        );
+        assert_eq!(seeds("1,5, 9-11,1").iter().collect::<Vec<_>>(), [1, 5, 9, 10, 11, 1]);
         assert_eq!(seeds("1,5,9-12").to_string(), "1,5,9-12");
         assert_eq!(seeds("0-18446744073709551615").count(), 1 << 64);
     }

@@ -36,9 +36,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
 
     let loaded = load(&request, args.quiet)?;
     if let Some(reason) = &loaded.fallback {
-        console::warning(format_args!(
-            "training on synthetic digits, for want of MNIST: {reason}"
-        ));
+        console::warning(format_args!("training on synthetic digits, for want of MNIST: {reason}"));
     }
     let train = loaded.dataset.train();
     recipe.dataset = loaded.dataset.name().into();
@@ -77,17 +75,11 @@ fn recipe(args: &TrainArgs) -> Result<Recipe> {
         Some(path) => {
             let text = String::from_utf8(files::read(path)?)
                 .map_err(|_| Error::ConfigNotText { path: path.clone() })?;
-            Recipe::from_toml(&text).map_err(|source| Error::Config {
-                path: path.clone(),
-                source,
-            })?
+            Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.clone(), source })?
         }
         None => {
             let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-            Recipe::named(name).map_err(|source| Error::Recipe {
-                name: name.into(),
-                source,
-            })?
+            Recipe::named(name).map_err(|source| Error::Recipe { name: name.into(), source })?
         }
     };
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
@@ -140,12 +132,7 @@ impl Facts {
     /// A published data set that is yet to be downloaded: all of them are of the size of MNIST.
     fn to_download(name: Name) -> Self {
         let place = "not on this machine yet, would be downloaded".into();
-        Self {
-            name: name.to_string(),
-            place,
-            images: 60_000,
-            image: [28, 28],
-        }
+        Self { name: name.to_string(), place, images: 60_000, image: [28, 28] }
     }
 }
 
@@ -167,13 +154,7 @@ impl Plan {
             Device::Cpu => format!("cpu, {} threads", device::threads()),
             _ => device::name(device),
         };
-        Ok(Self {
-            recipe: recipe.clone(),
-            facts,
-            steps_per_epoch,
-            device,
-            out,
-        })
+        Ok(Self { recipe: recipe.clone(), facts, steps_per_epoch, device, out })
     }
 
     pub(crate) fn image(&self) -> [usize; 2] {
@@ -195,19 +176,8 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            recipe,
-            facts,
-            steps_per_epoch,
-            device,
-            out,
-        } = self;
-        let Facts {
-            name,
-            place,
-            images,
-            image: [rows, columns],
-        } = facts;
+        let Self { recipe, facts, steps_per_epoch, device, out } = self;
+        let Facts { name, place, images, image: [rows, columns] } = facts;
         let pixels = rows * columns;
         let generator = network(recipe.latent, &recipe.generator_hidden, pixels);
         let discriminator = network(pixels, &recipe.discriminator_hidden, 1);
@@ -234,11 +204,7 @@ fn network(input: usize, hidden: &[usize], output: usize) -> String {
     let widths: Vec<usize> = [&[input], hidden, &[output]].concat();
     let parameters: u128 = widths.windows(2).map(|w| (w[0] as u128 + 1) * w[1] as u128).sum();
     let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
-    format!(
-        "{}, {} parameters",
-        widths.join(" -> "),
-        grouped(parameters as u64)
-    )
+    format!("{}, {} parameters", widths.join(" -> "), grouped(parameters as u64))
 }
 
 /// Prints the plan, an estimate of the time it takes, and the recipe.
@@ -264,21 +230,12 @@ fn dry_run(args: &TrainArgs, mut recipe: Recipe, request: &Request, device: &Dev
 
 /// What the data would be, without downloading it.
 fn facts(request: &Request) -> Result<Facts> {
-    let at_hand = Request {
-        offline: true,
-        ..request.clone()
-    };
+    let at_hand = Request { offline: true, ..request.clone() };
     let published = match (request.name, &request.data_dir) {
         (None, None) => Some(Name::Mnist),
         (name, _) => name,
     };
-    match load(
-        &Request {
-            name: published,
-            ..at_hand.clone()
-        },
-        true,
-    ) {
+    match load(&Request { name: published, ..at_hand.clone() }, true) {
         Ok(loaded) => Ok(Facts::of(&loaded)),
         Err(Error::Data(ganlet_data::Error::NotFound { .. })) => match published {
             Some(name) if !request.offline => Ok(Facts::to_download(name)),
@@ -290,10 +247,7 @@ fn facts(request: &Request) -> Result<Facts> {
 
 /// How long a step takes, from a few of them on blank images.
 fn seconds_per_step(recipe: &Recipe, [rows, columns]: [usize; 2], device: &Device) -> Result<f64> {
-    let recipe = Recipe {
-        epochs: 1,
-        ..recipe.clone()
-    };
+    let recipe = Recipe { epochs: 1, ..recipe.clone() };
     let time = |steps: usize| -> Result<f64> {
         let mut gan = Gan::new(&recipe, [rows, columns], device)?;
         let images = Tensor::zeros((recipe.batch_size * steps, rows * columns), DType::U8, device)?;

@@ -46,13 +46,8 @@ impl Room {
                 let path = entry.expect("an entry").path();
                 match path.is_dir() {
                     true => folders.push(path),
-                    false => files.push(
-                        path.strip_prefix(&root)
-                            .expect("below")
-                            .to_str()
-                            .expect("text")
-                            .to_owned(),
-                    ),
+                    false => files
+                        .push(path.strip_prefix(&root).expect("below").to_str().expect("text").to_owned()),
                 }
             }
         }
@@ -72,28 +67,14 @@ impl Room {
     /// The program with these arguments, separated by spaces.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ganlet"));
-        command
-            .args(arguments.split_whitespace())
-            .current_dir(self.0.path());
+        command.args(arguments.split_whitespace()).current_dir(self.0.path());
         for name in ["HOME", "XDG_CACHE_HOME", "USERPROFILE", "LOCALAPPDATA"] {
             command.env(name, self.path("home"));
         }
-        for name in [
-            "GANLET_DATA_DIR",
-            "GANLET_MIRROR",
-            "CANDLE_NUM_THREADS",
-            "RAYON_NUM_THREADS",
-        ] {
+        for name in ["GANLET_DATA_DIR", "GANLET_MIRROR", "CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"] {
             command.env_remove(name);
         }
-        for name in [
-            "http_proxy",
-            "https_proxy",
-            "all_proxy",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "ALL_PROXY",
-        ] {
+        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env_remove(name);
         }
         command
@@ -113,17 +94,9 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn of(command: &mut Command) -> Self {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = command.output().expect("the program starts");
+        let Output { status, stdout, stderr } = command.output().expect("the program starts");
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        Self {
-            code: status.code(),
-            stdout: text(stdout),
-            stderr: text(stderr),
-        }
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
     /// The lines on standard output of a program that ended well.
@@ -199,10 +172,8 @@ pub(crate) fn read_npy(path: &Path) -> (usize, usize, Vec<f32>) {
         .and_then(|rest| rest.trim_end().strip_suffix("), }"))
         .expect("the header that NumPy writes");
     let (rows, columns) = shape.split_once(", ").expect("two dimensions");
-    let numbers: Vec<f32> = bytes[start..]
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        .collect();
+    let numbers: Vec<f32> =
+        bytes[start..].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     let (rows, columns) = (rows.parse().expect("rows"), columns.parse().expect("columns"));
     assert_eq!(numbers.len(), rows * columns);
     (rows, columns, numbers)
