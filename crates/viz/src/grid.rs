@@ -13,10 +13,7 @@ pub struct Layout {
 
 impl Default for Layout {
     fn default() -> Self {
-        Self {
-            per_row: 8,
-            padding: 2,
-        }
+        Self { per_row: 8, padding: 2 }
     }
 }
 
@@ -37,10 +34,7 @@ pub fn grid(images: &Tensor, image: [usize; 2], layout: Layout) -> Result<Pictur
 
     // torchvision's make_grid returns a single image as it is.
     let Layout { per_row, padding } = match count {
-        1 => Layout {
-            per_row: 1,
-            padding: 0,
-        },
+        1 => Layout { per_row: 1, padding: 0 },
         _ => layout,
     };
     let across = per_row.min(count);
@@ -49,10 +43,7 @@ pub fn grid(images: &Tensor, image: [usize; 2], layout: Layout) -> Result<Pictur
     }
     let down = count.div_ceil(across);
 
-    let too_large = || Error::TooLarge {
-        images: count,
-        per_row,
-    };
+    let too_large = || Error::TooLarge { images: count, per_row };
     let extent = |images: usize, size: usize| -> Option<u32> {
         let step = size.checked_add(padding)?;
         let extent = images.checked_mul(step)?.checked_add(padding)?;
@@ -60,9 +51,7 @@ pub fn grid(images: &Tensor, image: [usize; 2], layout: Layout) -> Result<Pictur
     };
     let width = extent(across, columns).ok_or_else(too_large)?;
     let height = extent(down, rows).ok_or_else(too_large)?;
-    let total = (u64::from(width) * u64::from(height))
-        .try_into()
-        .map_err(|_| too_large())?;
+    let total = (u64::from(width) * u64::from(height)).try_into().map_err(|_| too_large())?;
 
     let mut canvas = Vec::new();
     canvas.try_reserve_exact(total).map_err(|_| too_large())?;
@@ -90,19 +79,13 @@ fn check(images: &Tensor, [rows, columns]: [usize; 2]) -> Result<usize> {
         _ => false,
     };
     if !fits {
-        return Err(Error::Shape {
-            rows,
-            columns,
-            found: shape.clone(),
-        });
+        return Err(Error::Shape { rows, columns, found: shape.clone() });
     }
     if shape.elem_count() == 0 {
         return Err(Error::Empty { shape: shape.clone() });
     }
     if !images.dtype().is_float() {
-        return Err(Error::NotFloat {
-            found: images.dtype(),
-        });
+        return Err(Error::NotFloat { found: images.dtype() });
     }
     Ok(shape.dims()[0])
 }
@@ -121,20 +104,14 @@ mod tests {
     /// `bytes`, each as the pixel that it is the brightness of.
     fn images(bytes: &[u8], shape: (usize, usize)) -> Tensor {
         let pixels = bytes.iter().map(|&p| 2. * f32::from(p) / 255. - 1.);
-        Tensor::from_iter(pixels, &Device::Cpu)
-            .unwrap()
-            .reshape(shape)
-            .unwrap()
+        Tensor::from_iter(pixels, &Device::Cpu).unwrap().reshape(shape).unwrap()
     }
 
     #[test]
     fn images_stand_row_by_row_with_padding_between_and_around() {
         // Three images of one row and two columns, two in a row.
         let images = images(&[1, 2, 3, 4, 5, 6], (3, 2));
-        let layout = Layout {
-            per_row: 2,
-            padding: 1,
-        };
+        let layout = Layout { per_row: 2, padding: 1 };
         #[rustfmt::skip]
         let expected = vec![
             0, 0, 0, 0, 0, 0, 0,
@@ -193,14 +170,8 @@ mod tests {
         assert!(matches!(of(&zeros(&[3, 5], f32), [2, 2]), Error::Shape { .. }));
         assert!(matches!(of(&zeros(&[3, 4, 1], f32), [2, 2]), Error::Shape { .. }));
         assert!(matches!(of(&zeros(&[4], f32), [2, 2]), Error::Shape { .. }));
-        assert!(matches!(
-            of(&zeros(&[1, 0], f32), [usize::MAX, 2]),
-            Error::Shape { .. }
-        ));
-        assert!(matches!(
-            of(&zeros(&[3, 4], DType::U8), [2, 2]),
-            Error::NotFloat { .. }
-        ));
+        assert!(matches!(of(&zeros(&[1, 0], f32), [usize::MAX, 2]), Error::Shape { .. }));
+        assert!(matches!(of(&zeros(&[3, 4], DType::U8), [2, 2]), Error::NotFloat { .. }));
 
         let of = |per_row, padding| {
             let layout = Layout { per_row, padding };

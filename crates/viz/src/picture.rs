@@ -22,11 +22,7 @@ impl Picture {
             let found = pixels.len();
             return Err(Error::PixelCount { width, height, found });
         }
-        Ok(Self {
-            width,
-            height,
-            pixels,
-        })
+        Ok(Self { width, height, pixels })
     }
 
     /// Pixels in a row.

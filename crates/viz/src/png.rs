@@ -14,12 +14,7 @@ use crate::{Error, Picture, Result};
 pub fn encode_png(picture: &Picture) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
-        .write_image(
-            picture.pixels(),
-            picture.width(),
-            picture.height(),
-            ExtendedColorType::L8,
-        )
+        .write_image(picture.pixels(), picture.width(), picture.height(), ExtendedColorType::L8)
         .map_err(Error::Png)?;
     Ok(bytes)
 }
