@@ -2,24 +2,33 @@
 //! (1958), with `ln`, `cos` and `sin` written out, so that the bits do not depend on the platform's `libm` and the
 //! compiler can use vector instructions.
 
+use crate::philox::LANES;
 use crate::stream::unit;
 
-/// How many pairs are made at a time: one AVX-512 register of f32, and the unit in which a stream is consumed.
-pub(crate) const LANES: usize = 16;
+/// How many are made at a time: a word makes one.
+pub(crate) const COUNT: usize = 4 * LANES;
 
-/// `2 * LANES` normal values out of `LANES` pairs of words: the cosines first, then the sines.
-pub(crate) fn from_words(words: [[u32; LANES]; 2]) -> [f32; 2 * LANES] {
-    let mut out = [0.; 2 * LANES];
-    let (cosines, sines) = out.split_at_mut(LANES);
+/// Normal values out of blocks of words: the first two words of a block make a pair, and so do the last two.
+#[inline(always)]
+pub(crate) fn from_words([a, b, c, d]: [[u32; LANES]; 4]) -> [f32; COUNT] {
+    let mut out = [[0.; LANES]; 4];
     for lane in 0..LANES {
-        // In (0, 1]: the logarithm stays finite.
-        let u = 1.0 - unit(words[0][lane]);
-        let radius = (-2.0 * ln(u)).sqrt();
-        let (cosine, sine) = cos_sin_turn(words[1][lane]);
-        cosines[lane] = radius * cosine;
-        sines[lane] = radius * sine;
+        [out[0][lane], out[1][lane]] = pair(a[lane], b[lane]);
+        [out[2][lane], out[3][lane]] = pair(c[lane], d[lane]);
     }
-    out
+    let mut flat = [0.; COUNT];
+    flat.copy_from_slice(out.as_flattened());
+    flat
+}
+
+/// Two independent values out of two words.
+#[inline(always)]
+fn pair(radius: u32, angle: u32) -> [f32; 2] {
+    // In (0, 1]: the logarithm stays finite.
+    let u = 1.0 - unit(radius);
+    let radius = (-2.0 * ln(u)).sqrt();
+    let (cosine, sine) = cos_sin_turn(angle);
+    [radius * cosine, radius * sine]
 }
 
 /// Natural logarithm of `u` in `[2^-24, 1]`, within 2e-7 relative.

@@ -12,24 +12,42 @@ const ROUNDS: usize = 10;
 
 /// The four words at `counter` in the sequence that `key` names.
 #[inline]
-pub fn block(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+pub fn block(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    rounds(counter.map(|word| [word]), key).map(|[word]| word)
+}
+
+/// How many blocks [`blocks`] makes side by side: as many as an AVX-512 register has words.
+pub(crate) const LANES: usize = 16;
+
+/// The blocks at `counter` and the 15 counters after it: word `w` of block `b` is `[w][b]`.
+#[inline(always)]
+pub(crate) fn blocks(counter: [u32; 4], key: [u32; 2]) -> [[u32; LANES]; 4] {
+    let mut lanes = counter.map(|word| [word; LANES]);
+    for (lane, word) in lanes[0].iter_mut().enumerate() {
+        *word = word.wrapping_add(lane as u32);
+    }
+    rounds(lanes, key)
+}
+
+/// The ten rounds, on `N` counters side by side.
+#[inline(always)]
+fn rounds<const N: usize>(mut x: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32; N]; 4] {
     for _ in 0..ROUNDS {
-        let a = u64::from(MULTIPLIER_0) * u64::from(counter[0]);
-        let b = u64::from(MULTIPLIER_1) * u64::from(counter[2]);
-        counter = [
-            (b >> 32) as u32 ^ counter[1] ^ key[0],
-            b as u32,
-            (a >> 32) as u32 ^ counter[3] ^ key[1],
-            a as u32,
-        ];
+        let [x0, x1, x2, x3] = &mut x;
+        for (((x0, x1), x2), x3) in x0.iter_mut().zip(x1).zip(x2).zip(x3) {
+            let a = u64::from(MULTIPLIER_0) * u64::from(*x0);
+            let b = u64::from(MULTIPLIER_1) * u64::from(*x2);
+            [*x0, *x1, *x2, *x3] =
+                [(b >> 32) as u32 ^ *x1 ^ key[0], b as u32, (a >> 32) as u32 ^ *x3 ^ key[1], a as u32];
+        }
         key = [key[0].wrapping_add(WEYL_0), key[1].wrapping_add(WEYL_1)];
     }
-    counter
+    x
 }
 
 #[cfg(test)]
 mod tests {
-    use super::block;
+    use super::{LANES, block, blocks};
 
     #[test]
     fn gives_the_published_answers() {
@@ -40,5 +58,15 @@ mod tests {
             block([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn blocks_side_by_side_are_blocks() {
+        let counter = [u32::MAX - 3, 7, 8, 9];
+        let side_by_side = blocks(counter, [1, 2]);
+        for lane in 0..LANES {
+            let counter = [counter[0].wrapping_add(lane as u32), 7, 8, 9];
+            assert_eq!(side_by_side.map(|words| words[lane]), block(counter, [1, 2]));
+        }
     }
 }

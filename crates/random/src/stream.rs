@@ -79,19 +79,20 @@ impl Stream {
 
     /// Fills `out` with standard normal values; each is at most 5.8 in magnitude.
     ///
-    /// A number depends on its position alone: a longer `out` begins with the numbers of a shorter one. Begins at a
-    /// fresh block of four words.
+    /// A number depends on its position alone: a longer `out` begins with the numbers of a shorter one. Each call begins
+    /// where the words of those before end.
     pub fn fill_normal(&mut self, out: &mut [f32]) {
         self.unused = 0;
-        for out in out.chunks_mut(normal::LANES * 2) {
-            let mut words = [[0; normal::LANES]; 2];
-            for at in (0..normal::LANES).step_by(2) {
-                let [a, b, c, d] = self.next_block();
-                [words[0][at], words[1][at], words[0][at + 1], words[1][at + 1]] = [a, b, c, d];
-            }
-            let normals = normal::from_words(words);
-            out.copy_from_slice(&normals[..out.len()]);
-        }
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for out in out.chunks_mut(normal::COUNT) {
+                    let words = philox::blocks(self.counter, self.key);
+                    self.counter[0] = self.counter[0].wrapping_add(philox::LANES as u32);
+                    out.copy_from_slice(&normal::from_words(words)[..out.len()]);
+                }
+            },
+        );
     }
 }
 
