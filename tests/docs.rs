@@ -48,12 +48,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     let mut documents = entries(root());
     documents.retain(|path| path.is_file());
     let with_documents = |dir: &PathBuf| ["docs", "crates"].contains(&name(dir));
-    documents.extend(
-        folders()
-            .into_iter()
-            .filter(with_documents)
-            .flat_map(|dir| files(&dir)),
-    );
+    documents.extend(folders().into_iter().filter(with_documents).flat_map(|dir| files(&dir)));
     documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     documents
         .into_iter()
@@ -84,16 +79,12 @@ fn code_words(document: &str) -> Vec<&str> {
 fn is_path(word: &str, folders: &[PathBuf]) -> bool {
     let path_character = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let to_be_filled_in = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase());
-    let (first, has_folder) = word
-        .split_once('/')
-        .map_or((word, false), |(first, _)| (first, true));
+    let (first, has_folder) = word.split_once('/').map_or((word, false), |(first, _)| (first, true));
     if !word.chars().all(path_character) || word.split('/').any(to_be_filled_in) || WRITTEN.contains(&first) {
         return false;
     }
     let in_folder = has_folder && folders.iter().any(|folder| name(folder) == first);
-    let is_source = SOURCES
-        .iter()
-        .any(|end| word.len() > end.len() && word.ends_with(end));
+    let is_source = SOURCES.iter().any(|end| word.len() > end.len() && word.ends_with(end));
     in_folder || is_source && !first.is_empty()
 }
 
@@ -101,35 +92,20 @@ fn is_path(word: &str, folders: &[PathBuf]) -> bool {
 fn links(document: &str) -> Vec<&str> {
     let mut links = Vec::new();
     for (opening, closing) in [("](", ')'), ("src=\"", '"'), ("href=\"", '"')] {
-        links.extend(
-            document
-                .split(opening)
-                .skip(1)
-                .filter_map(|rest| rest.split(closing).next()),
-        );
+        links.extend(document.split(opening).skip(1).filter_map(|rest| rest.split(closing).next()));
     }
     let here = |link: &&str| !link.contains(':') && !link.is_empty();
-    links
-        .into_iter()
-        .filter_map(|link| link.split(['#', ' ']).next())
-        .filter(here)
-        .collect()
+    links.into_iter().filter_map(|link| link.split(['#', ' ']).next()).filter(here).collect()
 }
 
 #[test]
 fn paths_in_documents_exist() {
     let folders = folders();
-    let all: BTreeSet<String> = folders
-        .iter()
-        .flat_map(|dir| files(dir))
-        .map(|path| name(&path).to_string())
-        .collect();
+    let all: BTreeSet<String> =
+        folders.iter().flat_map(|dir| files(dir)).map(|path| name(&path).to_string()).collect();
     let mut missing = Vec::new();
     for (document, text) in documents() {
-        for word in code_words(&text)
-            .into_iter()
-            .map(|word| word.trim_end_matches([',', ';', '.', ':']))
-        {
+        for word in code_words(&text).into_iter().map(|word| word.trim_end_matches([',', ';', '.', ':'])) {
             let there = || {
                 let from = |dir: &Path| dir.join(word).exists();
                 from(root()) || from(document.parent().unwrap()) || !word.contains('/') && all.contains(word)
@@ -139,11 +115,7 @@ fn paths_in_documents_exist() {
             }
         }
     }
-    assert!(
-        missing.is_empty(),
-        "these paths do not exist:\n{}",
-        missing.join("\n")
-    );
+    assert!(missing.is_empty(), "these paths do not exist:\n{}", missing.join("\n"));
 }
 
 #[test]
@@ -156,11 +128,7 @@ fn links_in_documents_resolve() {
             }
         }
     }
-    assert!(
-        broken.is_empty(),
-        "these links lead nowhere:\n{}",
-        broken.join("\n")
-    );
+    assert!(broken.is_empty(), "these links lead nowhere:\n{}", broken.join("\n"));
 }
 
 /// The table of crates/README.md: a crate's name, and the crates that it may depend on.
@@ -183,15 +151,8 @@ fn every_crate_has_its_line_and_depends_on_no_other_than_it_says() {
     let table = table_of_crates();
     let listed: BTreeSet<&str> = table.iter().map(|(name, _)| name.as_str()).collect();
     let crates = entries(&root().join("crates"));
-    let there: BTreeSet<&str> = crates
-        .iter()
-        .filter(|path| path.is_dir())
-        .map(|path| name(path))
-        .collect();
-    assert_eq!(
-        listed, there,
-        "the table in crates/README.md, and the folders beside it"
-    );
+    let there: BTreeSet<&str> = crates.iter().filter(|path| path.is_dir()).map(|path| name(path)).collect();
+    assert_eq!(listed, there, "the table in crates/README.md, and the folders beside it");
 
     // `cli` is the root package, which may use all of them.
     for (krate, allowed) in table.iter().filter(|(krate, _)| krate != "cli") {
@@ -199,10 +160,7 @@ fn every_crate_has_its_line_and_depends_on_no_other_than_it_says() {
         let manifest: toml::Table = toml::from_str(&manifest).unwrap();
         let dependencies = manifest["dependencies"].as_table().unwrap().keys();
         for other in dependencies.filter_map(|dependency| dependency.strip_prefix("ganlet-")) {
-            assert!(
-                allowed.contains(other),
-                "crates/README.md does not let `{krate}` depend on `{other}`"
-            );
+            assert!(allowed.contains(other), "crates/README.md does not let `{krate}` depend on `{other}`");
         }
     }
 }
@@ -210,32 +168,17 @@ fn every_crate_has_its_line_and_depends_on_no_other_than_it_says() {
 #[test]
 fn the_rule_tells_paths_from_other_words() {
     let folders = [PathBuf::from("crates"), PathBuf::from("docs")];
-    for word in [
-        "crates/ops/src/lib.rs",
-        "docs/",
-        "crates/nothing",
-        "architecture.md",
-        "./setup.sh",
-        "odd/x.py",
-    ] {
+    for word in
+        ["crates/ops/src/lib.rs", "docs/", "crates/nothing", "architecture.md", "./setup.sh", "odd/x.py"]
+    {
         assert!(is_path(word, &folders), "{word}");
     }
-    for word in [
-        "crates/X",
-        "runs/NAME/x.md",
-        "target/doc",
-        "p/255",
-        "docs/*.md",
-        "https://a.b/c.md",
-        ".rs",
-        "--out",
-    ] {
+    for word in
+        ["crates/X", "runs/NAME/x.md", "target/doc", "p/255", "docs/*.md", "https://a.b/c.md", ".rs", "--out"]
+    {
         assert!(!is_path(word, &folders), "{word}");
     }
-    assert_eq!(
-        code_words("a `b c` d\n```sh\ne f\n```\n`g`"),
-        ["b", "c", "e", "f", "g"]
-    );
+    assert_eq!(code_words("a `b c` d\n```sh\ne f\n```\n`g`"), ["b", "c", "e", "f", "g"]);
     assert_eq!(
         links("[a](b.md#c) ![d](e.png \"f\") [g](https://h) [i](#j) <img src=\"k.png\">"),
         ["b.md", "e.png", "k.png"]

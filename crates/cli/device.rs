@@ -3,7 +3,6 @@
 use std::panic;
 use std::str::FromStr;
 
-use candle_core::utils::barrier_pool;
 use candle_core::{Device, DeviceLocation};
 
 use crate::error::{Error, Result};
@@ -69,11 +68,6 @@ pub(crate) fn name(device: &Device) -> String {
         DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
         DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
     }
-}
-
-/// How many threads work on the CPU: `CANDLE_NUM_THREADS`, else `RAYON_NUM_THREADS`, else one per core.
-pub(crate) fn threads() -> usize {
-    barrier_pool().n_workers() + 1
 }
 
 #[cfg(test)]

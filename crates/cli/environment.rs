@@ -46,7 +46,7 @@ impl Environment {
         Self {
             ganlet: env!("CARGO_PKG_VERSION"),
             device: device::name(device),
-            threads: device::threads(),
+            threads: ganlet_ops::threads(),
             dataset: DataSet {
                 name: dataset.name().into(),
                 source: data::place(source),

@@ -14,9 +14,8 @@ use crate::error::{Error, Result};
 use crate::seeds::Seeds;
 use crate::{console, files, npy, progress, run_dir};
 
-/// Pictures are drawn this many at a time, so that a million of them need no more memory than a few. A whole number of the
-/// rows (24) that a matrix product takes at a time: only then does no row of a block meet another treatment.
-const BLOCK: usize = 72;
+/// Pictures are drawn this many at a time, so that a million of them need no more memory than a few.
+const BLOCK: usize = 720;
 
 /// The most pictures that go into one grid, one folder, one file of numbers: beyond these a slip of the finger is more
 /// likely than a wish.
@@ -113,10 +112,7 @@ impl<'a> Pictures<'a> {
                 let latent = self.generator.config().latent;
                 let count = latents.len() / latent;
                 let latents = Tensor::from_vec(latents, (count, latent), self.device)?;
-                // A full block, for the reason that `Generator::sample` gives.
-                let block = latents.pad_with_zeros(0, 0, BLOCK - count)?;
-                let pictures = self.generator.generate(&block)?.narrow(0, 0, count)?;
-                ((self.drawn..).take(count).collect(), pictures)
+                ((self.drawn..).take(count).collect(), self.generator.generate(&latents)?)
             }
         };
         self.drawn += numbers.len() as u64;

@@ -151,7 +151,7 @@ impl Plan {
         let default = || run_dir::default_path(&recipe.recipe, &facts.name, recipe.seed);
         let out = args.out.clone().unwrap_or_else(default);
         let device = match device {
-            Device::Cpu => format!("cpu, {} threads", device::threads()),
+            Device::Cpu => format!("cpu, {} threads", ganlet_ops::threads()),
             _ => device::name(device),
         };
         Ok(Self { recipe: recipe.clone(), facts, steps_per_epoch, device, out })

@@ -37,7 +37,7 @@ pub struct Generator {
     mlp: Mlp,
 }
 
-/// How many images [`Generator::sample`] makes in one pass: a whole number of the rows, 4, 6 or 24, that a matrix product takes
+/// How many images [`Generator::generate`] makes in one pass: a whole number of the rows, 4, 6 or 24, that a matrix product takes
 /// at a time, so that each row is computed in the same way.
 const BLOCK: usize = 72;
 
@@ -66,34 +66,35 @@ impl Generator {
         self.mlp.parameter_count()
     }
 
-    /// Latents `(B, latent)`, any values, standard normal in training -> images `(B, rows * columns)` f32 in `[-1, 1]`.
+    /// Latents `(N, latent)`, standard normal in training -> images `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a
+    /// function of latent `i` alone, to the bit.
+    ///
+    /// (A matrix product may round a row differently where it has another number of rows. So this always passes a whole
+    /// number of blocks, filled up with rows that are dropped.)
     ///
     /// # Errors
     /// When the latents do not fit.
     pub fn generate(&self, latents: &Tensor) -> Result<Tensor> {
-        Ok(self.mlp.forward(latents)?.output().clone())
+        let (count, _) = latents.dims2()?;
+        let mut images = Vec::with_capacity(count.div_ceil(BLOCK));
+        for first in (0..count).step_by(BLOCK) {
+            let rows = BLOCK.min(count - first);
+            let block = latents.narrow(0, first, rows)?.pad_with_zeros(0, 0, BLOCK - rows)?;
+            images.push(self.mlp.forward(&block)?.output().narrow(0, 0, rows)?);
+        }
+        match images.is_empty() {
+            true => Ok(self.mlp.forward(latents)?.output().clone()),
+            false => Ok(Tensor::cat(&images, 0)?),
+        }
     }
 
     /// The numbered samples: `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a function of `seeds[i]` alone, to the bit.
-    ///
-    /// (A matrix product may round differently for another number of rows. So this always makes a whole number of
-    /// blocks, filled up with rows that are dropped.)
     ///
     /// # Errors
     /// When the device has no room.
     pub fn sample(&self, seeds: &[u64]) -> Result<Tensor> {
         let device = self.mlp.parameters()[0].1.device();
-        let mut blocks = Vec::with_capacity(seeds.len().div_ceil(BLOCK));
-        for seeds in seeds.chunks(BLOCK) {
-            let mut padded = [0; BLOCK];
-            padded[..seeds.len()].copy_from_slice(seeds);
-            let images = self.generate(&sample_latents(&padded, self.config.latent, device)?)?;
-            blocks.push(images.narrow(0, 0, seeds.len())?);
-        }
-        if blocks.is_empty() {
-            return Ok(Tensor::zeros((0, self.config.pixels()), candle_core::DType::F32, device)?);
-        }
-        Ok(Tensor::cat(&blocks, 0)?)
+        self.generate(&sample_latents(seeds, self.config.latent, device)?)
     }
 
     /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata.
