@@ -22,12 +22,7 @@ pub(crate) const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "
 
 impl Name {
     /// All names.
-    pub const ALL: [Self; 4] = [
-        Self::Mnist,
-        Self::FashionMnist,
-        Self::Kmnist,
-        Self::SyntheticDigits,
-    ];
+    pub const ALL: [Self; 4] = [Self::Mnist, Self::FashionMnist, Self::Kmnist, Self::SyntheticDigits];
 
     /// The name as users write it.
     pub fn as_str(self) -> &'static str {
@@ -137,9 +132,7 @@ impl FromStr for Name {
         Self::ALL
             .into_iter()
             .find(|name| name.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| Error::UnknownName {
-                found: text.to_owned(),
-            })
+            .ok_or_else(|| Error::UnknownName { found: text.to_owned() })
     }
 }
 
@@ -156,9 +149,7 @@ pub(crate) struct Origin {
 impl Origin {
     /// Whether the files' MD5s are needed to check them.
     pub(crate) fn wants_md5(&self) -> bool {
-        self.digests
-            .iter()
-            .any(|digest| matches!(digest, Digest::GzipMd5(_)))
+        self.digests.iter().any(|digest| matches!(digest, Digest::GzipMd5(_)))
     }
 }
 
@@ -193,10 +184,7 @@ mod tests {
             assert_eq!(name.to_string().parse::<Name>().ok(), Some(name));
         }
         let error = "cifar".parse::<Name>().unwrap_err().to_string();
-        assert!(
-            Name::ALL.iter().all(|name| error.contains(name.as_str())),
-            "{error}"
-        );
+        assert!(Name::ALL.iter().all(|name| error.contains(name.as_str())), "{error}");
     }
 
     #[test]
@@ -204,9 +192,9 @@ mod tests {
         for name in [Name::Mnist, Name::FashionMnist] {
             let digests = name.origin().unwrap().digests;
             let bytes = digests.iter().flat_map(|digest| match digest {
-                Digest::Content(hex) => (0..64)
-                    .step_by(2)
-                    .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()),
+                Digest::Content(hex) => {
+                    (0..64).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+                }
                 Digest::GzipMd5(_) => unreachable!(),
             });
             let digest = crate::hash::hex(&Sha256::digest(bytes.collect::<Vec<_>>()));

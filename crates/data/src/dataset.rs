@@ -67,26 +67,16 @@ impl Split {
     /// Every [`Mismatch`] but `Size`.
     pub fn new(images: idx::Array, labels: idx::Array) -> Result<Self, Mismatch> {
         let &[n, rows, cols] = images.dims() else {
-            return Err(Mismatch::ImageRank {
-                found: images.dims().len(),
-            });
+            return Err(Mismatch::ImageRank { found: images.dims().len() });
         };
         let &[count] = labels.dims() else {
-            return Err(Mismatch::LabelRank {
-                found: labels.dims().len(),
-            });
+            return Err(Mismatch::LabelRank { found: labels.dims().len() });
         };
         if n != count {
-            return Err(Mismatch::Count {
-                images: n,
-                labels: count,
-            });
+            return Err(Mismatch::Count { images: n, labels: count });
         }
         if let Some(index) = labels.data().iter().position(|&label| label > MAX_LABEL) {
-            return Err(Mismatch::Label {
-                index,
-                found: labels.data()[index],
-            });
+            return Err(Mismatch::Label { index, found: labels.data()[index] });
         }
         Ok(Self::trusted(images, labels, rows, cols))
     }
@@ -139,11 +129,7 @@ impl Split {
     /// # Errors
     /// Those of candle.
     pub fn images(&self, device: &Device) -> Result<Tensor> {
-        Ok(Tensor::from_slice(
-            &self.images,
-            (self.len(), self.pixels()),
-            device,
-        )?)
+        Ok(Tensor::from_slice(&self.images, (self.len(), self.pixels()), device)?)
     }
 
     /// The labels as one tensor `(N,)` u8, each 0 to 9.
@@ -170,11 +156,7 @@ impl Split {
 
 /// SHA-256 of an array's plain IDX file.
 pub(crate) fn content_hash(array: &idx::Array) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(array.header())
-        .chain_update(array.data())
-        .finalize()
-        .into()
+    Sha256::new().chain_update(array.header()).chain_update(array.data()).finalize().into()
 }
 
 /// A data set: training and test images of one size.
@@ -193,21 +175,14 @@ impl Dataset {
     pub fn new(name: impl Into<String>, train: Split, test: Split) -> Result<Self, Mismatch> {
         let (of_train, of_test) = ((train.rows, train.cols), (test.rows, test.cols));
         if of_train != of_test {
-            return Err(Mismatch::Size {
-                train: of_train,
-                test: of_test,
-            });
+            return Err(Mismatch::Size { train: of_train, test: of_test });
         }
         Ok(Self::trusted(name, train, test))
     }
 
     /// A data set whose guarantees are known to hold.
     pub(crate) fn trusted(name: impl Into<String>, train: Split, test: Split) -> Self {
-        Self {
-            name: name.into(),
-            train,
-            test,
-        }
+        Self { name: name.into(), train, test }
     }
 
     /// What the data set is called: one of the [names](crate::Name), or `custom`.
@@ -242,9 +217,7 @@ impl Dataset {
 
     /// What each of the ten classes shows.
     pub fn classes(&self) -> [&'static str; 10] {
-        self.name
-            .parse()
-            .map_or(crate::catalog::DIGITS, crate::Name::classes)
+        self.name.parse().map_or(crate::catalog::DIGITS, crate::Name::classes)
     }
 
     /// The name of the content: 64 hex digits, the same for the same images and labels however they were obtained and

@@ -142,6 +142,13 @@ pub enum Fault {
         /// What is wrong with it.
         source: Box<Error>,
     },
+    /// The Hugging Face hub does not help either.
+    #[cfg(feature = "hub")]
+    #[error("not from the hub either")]
+    Hub {
+        /// Why.
+        source: Box<Error>,
+    },
     /// The connection cannot be made.
     #[error("no connection")]
     Connection {
@@ -157,6 +164,8 @@ impl Fault {
             Self::NoAnswer { .. } | Self::Stalled { .. } | Self::Cut { .. } | Self::Connection { .. } => true,
             Self::Status { status } => matches!(status, 408 | 429 | 500..),
             Self::Insecure | Self::TooSlow { .. } | Self::TooLarge | Self::Content { .. } => false,
+            #[cfg(feature = "hub")]
+            Self::Hub { .. } => false,
         }
     }
 }
@@ -204,10 +213,7 @@ struct Session<'a> {
 impl Session<'_> {
     fn file(&mut self, origin: &Origin, which: usize, folder: &Path) -> Result<PathBuf> {
         let name = format!("{}.gz", FILES[which]);
-        let write = |path: &Path, source| Error::Write {
-            path: path.to_owned(),
-            source,
-        };
+        let write = |path: &Path, source| Error::Write { path: path.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(|source| write(folder, source))?;
 
         let mut attempts = Vec::new();
@@ -225,11 +231,7 @@ impl Session<'_> {
                 Err(Failure::There(fault)) => attempts.push(Attempt { url, fault }),
             }
         }
-        Err(Error::Download {
-            name: origin.name,
-            file: name,
-            attempts,
-        })
+        Err(Error::Download { name: origin.name, file: name, attempts })
     }
 
     /// Asks one mirror, again where the fault may pass; gives a verified temporary file in `folder`.
@@ -249,9 +251,7 @@ impl Session<'_> {
                 Ok(()) => {
                     let bytes = std::fs::read(file.path())?;
                     let verified = files::verify_bytes(&bytes, &folder.join(name), which, origin);
-                    verified.map_err(|source| Fault::Content {
-                        source: Box::new(source),
-                    })?;
+                    verified.map_err(|source| Fault::Content { source: Box::new(source) })?;
                     return Ok(file);
                 }
                 Err(Failure::There(fault)) if fault.may_pass() && retry < self.patience.retries => {
@@ -287,20 +287,16 @@ impl Session<'_> {
             // Each of the silent mirrors gets its share.
             false => self.time_left() / mirrors_left as u32,
         };
-        let uri: Uri = url.parse().map_err(|source| Fault::Connection {
-            source: Box::new(source),
-        })?;
+        let uri: Uri = url.parse().map_err(|source| Fault::Connection { source: Box::new(source) })?;
         let limits = self.patience.clone();
 
         // The transfer has a thread of its own, so that nothing in it, name resolution for one, can outlast our patience.
         let (sender, receiver) = mpsc::sync_channel(4);
-        thread::Builder::new()
-            .name("download".to_owned())
-            .spawn(move || {
-                let end = transfer(uri, wait, &limits, &sender);
-                // Nobody listens any more where patience ran out.
-                let _ = sender.send(end.map_or_else(News::Failed, |()| News::Complete));
-            })?;
+        thread::Builder::new().name("download".to_owned()).spawn(move || {
+            let end = transfer(uri, wait, &limits, &sender);
+            // Nobody listens any more where patience ran out.
+            let _ = sender.send(end.map_or_else(News::Failed, |()| News::Complete));
+        })?;
 
         let (mut received, mut total) = (0, None);
         let mut answered = false;
@@ -312,12 +308,7 @@ impl Session<'_> {
                     if length.is_some_and(|n| n > MAX_BYTES) {
                         return Err(Fault::TooLarge.into());
                     }
-                    (self.progress)(Progress {
-                        file: name,
-                        url,
-                        bytes: 0,
-                        total,
-                    });
+                    (self.progress)(Progress { file: name, url, bytes: 0, total });
                 }
                 Ok(News::Bytes(bytes)) => {
                     received += bytes.len() as u64;
@@ -325,12 +316,7 @@ impl Session<'_> {
                         return Err(Fault::TooLarge.into());
                     }
                     file.write_all(&bytes)?;
-                    (self.progress)(Progress {
-                        file: name,
-                        url,
-                        bytes: received,
-                        total,
-                    });
+                    (self.progress)(Progress { file: name, url, bytes: received, total });
                 }
                 Ok(News::Complete) => return Ok(file.flush()?),
                 Ok(News::Failed(ureq::Error::Timeout(_))) | Err(RecvTimeoutError::Timeout) => {
@@ -348,32 +334,17 @@ impl Session<'_> {
                 }
                 Ok(News::Failed(ureq::Error::RequireHttpsOnly(_))) => return Err(Fault::Insecure.into()),
                 Ok(News::Failed(source)) if answered => {
-                    return Err(Fault::Cut {
-                        received,
-                        total,
-                        source: Box::new(source),
-                    }
-                    .into());
+                    return Err(Fault::Cut { received, total, source: Box::new(source) }.into());
                 }
                 Ok(News::Failed(source)) => {
-                    return Err(Fault::Connection {
-                        source: Box::new(source),
-                    }
-                    .into());
+                    return Err(Fault::Connection { source: Box::new(source) }.into());
                 }
                 Err(source @ RecvTimeoutError::Disconnected) => {
-                    return Err(Fault::Connection {
-                        source: Box::new(source),
-                    }
-                    .into());
+                    return Err(Fault::Connection { source: Box::new(source) }.into());
                 }
             }
             if begun.elapsed() > self.patience.file {
-                return Err(Fault::TooSlow {
-                    received,
-                    waited: begun.elapsed(),
-                }
-                .into());
+                return Err(Fault::TooSlow { received, waited: begun.elapsed() }.into());
             }
         }
     }
@@ -430,13 +401,7 @@ fn transfer(
 
 /// Where a redirection leads: to an address, or to a path on the same server.
 fn target(response: &Response<Body>, from: &Uri) -> Option<Uri> {
-    let location: Uri = response
-        .headers()
-        .get(header::LOCATION)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()?;
+    let location: Uri = response.headers().get(header::LOCATION)?.to_str().ok()?.parse().ok()?;
     let mut parts = location.into_parts();
     parts.scheme = parts.scheme.or_else(|| from.scheme().cloned());
     parts.authority = parts.authority.or_else(|| from.authority().cloned());
@@ -444,12 +409,7 @@ fn target(response: &Response<Body>, from: &Uri) -> Option<Uri> {
 }
 
 fn receive(body: Body, sender: &SyncSender<News>) -> Result<(), ureq::Error> {
-    if sender
-        .send(News::Answer {
-            length: body.content_length(),
-        })
-        .is_err()
-    {
+    if sender.send(News::Answer { length: body.content_length() }).is_err() {
         return Ok(());
     }
     let mut body = body.into_reader();
@@ -465,20 +425,18 @@ fn receive(body: Body, sender: &SyncSender<News>) -> Result<(), ureq::Error> {
 
 /// Whether anything answers at an address, if only with an error status.
 #[cfg(feature = "hub")]
-pub(crate) fn probe(url: &str, patience: &Patience) -> Result<(), Fault> {
+pub(crate) fn probe(url: &str, wait: Duration) -> Result<(), Fault> {
     let connection = |source: Box<dyn std::error::Error + Send + Sync>| Fault::Connection { source };
     let uri: Uri = url.parse().map_err(|source| connection(Box::new(source)))?;
-    let agent = agent(&uri, patience.answer, patience);
+    let agent = agent(&uri, wait, &Patience::default());
     let (sender, receiver) = mpsc::sync_channel(1);
     let spawned = thread::Builder::new().spawn(move || {
         let _ = sender.send(agent.head(&uri).call());
     });
     spawned.map_err(|source| connection(Box::new(source)))?;
-    match receiver.recv_timeout(patience.answer) {
+    match receiver.recv_timeout(wait) {
         Ok(Ok(_) | Err(ureq::Error::StatusCode(_))) => Ok(()),
-        Ok(Err(ureq::Error::Timeout(_))) | Err(_) => Err(Fault::NoAnswer {
-            waited: patience.answer,
-        }),
+        Ok(Err(ureq::Error::Timeout(_))) | Err(_) => Err(Fault::NoAnswer { waited: wait }),
         Ok(Err(source)) => Err(connection(Box::new(source))),
     }
 }
@@ -486,11 +444,7 @@ pub(crate) fn probe(url: &str, patience: &Patience) -> Result<(), Fault> {
 fn agent(uri: &Uri, wait: Duration, patience: &Patience) -> Agent {
     Agent::config_builder()
         .https_only(is_https(uri))
-        .proxy(if is_loopback(uri) {
-            None
-        } else {
-            Proxy::try_from_env()
-        })
+        .proxy(if is_loopback(uri) { None } else { Proxy::try_from_env() })
         // Each address that a redirection leads to is looked at first.
         .max_redirects(0)
         .user_agent(concat!("ganlet/", env!("CARGO_PKG_VERSION")))
@@ -519,7 +473,7 @@ fn is_loopback(uri: &Uri) -> bool {
 }
 
 /// A file that is gone unless it is persisted.
-fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(crate) fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".download-");
     #[cfg(unix)]

@@ -151,11 +151,7 @@ fn expected_files() -> String {
 fn list(folders: &[PathBuf]) -> String {
     match folders {
         [] => "no folder".to_owned(),
-        _ => folders
-            .iter()
-            .map(|folder| folder.display().to_string())
-            .collect::<Vec<_>>()
-            .join(", "),
+        _ => folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -30,10 +30,8 @@ impl Files {
             let labels = images + 1;
             let (of_images, of_labels) = rayon::join(|| read(images), || read(labels));
             let (of_images, of_labels) = (of_images?, of_labels?);
-            let split = Split::new(of_images.array, of_labels.array).map_err(|source| Error::Mismatch {
-                path: paths[labels].clone(),
-                source,
-            })?;
+            let split = Split::new(of_images.array, of_labels.array)
+                .map_err(|source| Error::Mismatch { path: paths[labels].clone(), source })?;
             Ok::<_, Error>((split, of_images.md5, of_labels.md5))
         };
         let (train, test) = rayon::join(|| split(0), || split(2));
@@ -42,24 +40,14 @@ impl Files {
             let path = paths[0].parent().unwrap_or(&paths[0]).to_owned();
             Error::Mismatch { path, source }
         })?;
-        Ok(Self {
-            paths,
-            md5s: [a, b, c, d],
-            dataset,
-        })
+        Ok(Self { paths, md5s: [a, b, c, d], dataset })
     }
 
     /// Fails unless each file is the one that `origin` publishes.
     pub(crate) fn check(&self, origin: &Origin) -> Result<()> {
         let hashes = [self.dataset.train().sha256(), self.dataset.test().sha256()];
         for (which, sha256) in hashes.into_iter().flatten().enumerate() {
-            check(
-                &self.paths[which],
-                sha256,
-                self.md5s[which].as_deref(),
-                which,
-                origin,
-            )?;
+            check(&self.paths[which], sha256, self.md5s[which].as_deref(), which, origin)?;
         }
         Ok(())
     }
@@ -81,27 +69,16 @@ pub(crate) fn verify(path: &Path, which: usize, origin: &Origin) -> Result<()> {
 /// The same for the bytes of a file; the path is for the error.
 pub(crate) fn verify_bytes(bytes: &[u8], path: &Path, which: usize, origin: &Origin) -> Result<()> {
     let content = content(bytes, path, which, true)?;
-    check(
-        path,
-        &content_hash(&content.array),
-        content.md5.as_deref(),
-        which,
-        origin,
-    )
+    check(path, &content_hash(&content.array), content.md5.as_deref(), which, origin)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 fn content(bytes: &[u8], path: &Path, which: usize, md5: bool) -> Result<Content> {
-    let array = idx::read_rank(bytes, RANKS[which]).map_err(|source| Error::Idx {
-        path: path.to_owned(),
-        source,
-    })?;
+    let array =
+        idx::read_rank(bytes, RANKS[which]).map_err(|source| Error::Idx { path: path.to_owned(), source })?;
     let md5 = (md5 && gzip::is_gzip(bytes)).then(|| hash::md5(bytes));
     Ok(Content { array, md5 })
 }
@@ -113,20 +90,11 @@ fn check(path: &Path, sha256: &[u8; 32], md5: Option<&str>, which: usize, origin
         (Digest::Content(expected), _) => ("the content's SHA-256", expected, hash::hex(sha256)),
         (Digest::GzipMd5(expected), Some(md5)) => ("the MD5", expected, md5.to_owned()),
         (Digest::GzipMd5(_), None) => {
-            return Err(Error::Unverifiable {
-                path: path.to_owned(),
-                name,
-            });
+            return Err(Error::Unverifiable { path: path.to_owned(), name });
         }
     };
     if found != expected {
-        return Err(Error::Digest {
-            path: path.to_owned(),
-            name,
-            algorithm,
-            expected,
-            found,
-        });
+        return Err(Error::Digest { path: path.to_owned(), name, algorithm, expected, found });
     }
     Ok(())
 }

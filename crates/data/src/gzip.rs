@@ -19,21 +19,13 @@ pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
 /// The (inflated) bytes of a file, front to back.
 pub(crate) enum Input<'a> {
     Plain(&'a [u8]),
-    Gzip {
-        decoder: Box<MultiGzDecoder<&'a [u8]>>,
-        length: usize,
-        inflated: usize,
-    },
+    Gzip { decoder: Box<MultiGzDecoder<&'a [u8]>>, length: usize, inflated: usize },
 }
 
 impl<'a> Input<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         if is_gzip(bytes) {
-            Self::Gzip {
-                decoder: Box::new(MultiGzDecoder::new(bytes)),
-                length: bytes.len(),
-                inflated: 0,
-            }
+            Self::Gzip { decoder: Box::new(MultiGzDecoder::new(bytes)), length: bytes.len(), inflated: 0 }
         } else {
             Self::Plain(bytes)
         }
@@ -54,11 +46,7 @@ impl<'a> Input<'a> {
                 *bytes = rest;
                 Ok(taken.to_vec())
             }
-            Self::Gzip {
-                decoder,
-                length,
-                inflated,
-            } => {
+            Self::Gzip { decoder, length, inflated } => {
                 let mut data = Vec::with_capacity(n.min(length.saturating_mul(TRUSTED_RATIO)));
                 let result = decoder.by_ref().take(n as u64).read_to_end(&mut data);
                 *inflated += data.len();

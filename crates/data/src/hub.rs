@@ -1,16 +1,20 @@
 //! candle-datasets: its data sets as ours, from the Hugging Face hub, and ours as its.
 //!
+//! To [`load`](crate::load), the hub is one more mirror, the last; here it can be asked by itself.
+//!
 //! The hub is where `HF_ENDPOINT` says, or `https://huggingface.co`; what was downloaded once is kept in the hub's own
 //! cache. Its client waits for ever for a server that does not answer. [`load`] does not.
 
-use crate::dataset::Split;
-use crate::download::{self, Fault, Patience};
-use crate::{Dataset, Mismatch, Name, Result, idx};
+use crate::catalog::FILES;
+use crate::download::{self, Attempt, Fault, Patience};
+use crate::{Dataset, Mismatch, Name, Result, Split, idx};
 use candle_core::{DType, Device, Tensor};
 use candle_datasets::vision;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What can go wrong with the hub, beside what can go wrong with any data.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,7 @@ pub fn load(name: Name, patience: &Patience) -> Result<Dataset> {
         Name::FashionMnist => vision::fashion_mnist::load,
         name => return Err(Error::NotThere { name }.into()),
     };
+    let begun = Instant::now();
     let (sender, receiver) = mpsc::sync_channel(1);
     // A thread of its own: it may hang, and candle-datasets may panic on damaged pictures.
     let spawned = thread::Builder::new().name("hub".to_owned()).spawn(move || {
@@ -73,13 +78,12 @@ pub fn load(name: Name, patience: &Patience) -> Result<Dataset> {
     });
     spawned.map_err(|source| Error::Failed(Some(source.into())))?;
 
-    let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".to_owned());
-    let probed = download::probe(&endpoint, patience);
+    let endpoint = endpoint();
+    let probed = download::probe(&endpoint, patience.answer / 2);
     // A data set in the hub's cache needs no hub, and little time.
-    let wait = if probed.is_ok() {
-        patience.file
-    } else {
-        patience.answer
+    let wait = match probed {
+        Ok(()) => patience.file,
+        Err(_) => patience.answer.saturating_sub(begun.elapsed()),
     };
     let set = match (receiver.recv_timeout(wait), probed) {
         (Ok(Ok(set)), _) => set,
@@ -90,13 +94,50 @@ pub fn load(name: Name, patience: &Patience) -> Result<Dataset> {
     };
     let dataset = from_vision(name.as_str(), &set)?;
     match name.digest() {
-        Some(expected) if dataset.digest() != expected => Err(crate::Error::HubDigest {
-            name,
-            expected,
-            found: dataset.digest(),
-        }),
+        Some(expected) if dataset.digest() != expected => {
+            Err(crate::Error::HubDigest { name, expected, found: dataset.digest() })
+        }
         _ => Ok(dataset),
     }
+}
+
+/// Where the hub is.
+fn endpoint() -> String {
+    std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".to_owned())
+}
+
+/// What may be done about a failed download: the hub's data set, written to `folder` as if it had been downloaded.
+///
+/// # Errors
+/// The given error, with one more attempt; [`crate::Error::Write`].
+pub(crate) fn instead(error: crate::Error, name: Name, folder: &Path, patience: &Patience) -> Result<()> {
+    // All mirrors may have been waited for: the hub must be quicker.
+    let brief = Patience { answer: patience.answer / 4, ..patience.clone() };
+    let dataset = match (load(name, &brief), error) {
+        (Ok(dataset), _) => dataset,
+        (Err(source), crate::Error::Download { name, file, mut attempts }) => {
+            attempts.push(Attempt { url: endpoint(), fault: Fault::Hub { source: Box::new(source) } });
+            return Err(crate::Error::Download { name, file, attempts });
+        }
+        (Err(_), error) => return Err(error),
+    };
+    store(&dataset, folder)
+}
+
+/// Writes the four files, compressed.
+fn store(dataset: &Dataset, folder: &Path) -> Result<()> {
+    let [(a, b), (c, d)] = [dataset.train().to_idx(), dataset.test().to_idx()];
+    for (stem, array) in FILES.iter().zip([a, b, c, d]) {
+        let path = folder.join(format!("{stem}.gz"));
+        let write = || -> io::Result<()> {
+            let mut file = download::temporary(folder)?;
+            file.write_all(&array.to_gzip())?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|source| crate::Error::Write { path: path.clone(), source })?;
+    }
+    Ok(())
 }
 
 /// Our form of one of candle-datasets' sets of square grey images: `(N, side * side)` f32 in `[0, 1]`.
@@ -115,11 +156,7 @@ fn split(images: &Tensor, labels: &Tensor) -> Result<Split> {
     if side * side != pixels {
         return Err(Error::NotSquare { found: pixels }.into());
     }
-    let bytes = images
-        .affine(255., 0.5)?
-        .clamp(0f32, 255f32)?
-        .to_dtype(DType::U8)?
-        .flatten_all()?;
+    let bytes = images.affine(255., 0.5)?.clamp(0f32, 255f32)?.to_dtype(DType::U8)?.flatten_all()?;
     let images = idx::Array::new(vec![n, side, side], bytes.to_vec1()?).map_err(Error::from)?;
     let labels: Vec<u8> = labels.to_dtype(DType::U8)?.to_vec1()?;
     let labels = idx::Array::new(vec![labels.len()], labels).map_err(Error::from)?;

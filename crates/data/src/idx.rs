@@ -180,10 +180,7 @@ impl Array {
         }
         let fits = dims.len() <= usize::from(u8::MAX) && dims.iter().all(|&n| u32::try_from(n).is_ok());
         if !fits || product(&dims) != Some(data.len()) {
-            return Err(Error::Unwritable {
-                dims,
-                elements: data.len(),
-            });
+            return Err(Error::Unwritable { dims, elements: data.len() });
         }
         Ok(Self { dims, data })
     }
@@ -258,10 +255,7 @@ fn parse(bytes: &[u8], rank: Option<usize>) -> Result<Array, Error> {
     let mut start = [0; 4];
     let found = input.fill(&mut start)?;
     if found < start.len() {
-        return Err(Error::TruncatedHeader {
-            expected: start.len(),
-            found,
-        });
+        return Err(Error::TruncatedHeader { expected: start.len(), found });
     }
     let [zero, zero2, code, dimensions] = start;
     if [zero, zero2] != [0, 0] {
@@ -274,25 +268,16 @@ fn parse(bytes: &[u8], rank: Option<usize>) -> Result<Array, Error> {
     }
     let dimensions = usize::from(dimensions);
     if let Some(expected) = rank.filter(|&rank| rank != dimensions) {
-        return Err(Error::Rank {
-            expected,
-            found: dimensions,
-        });
+        return Err(Error::Rank { expected, found: dimensions });
     }
 
     let mut sizes = vec![0; 4 * dimensions];
     let found = input.fill(&mut sizes)?;
     if found < sizes.len() {
-        return Err(Error::TruncatedHeader {
-            expected: 4 + sizes.len(),
-            found: 4 + found,
-        });
+        return Err(Error::TruncatedHeader { expected: 4 + sizes.len(), found: 4 + found });
     }
     let (sizes, _) = sizes.as_chunks::<4>();
-    let dims: Vec<usize> = sizes
-        .iter()
-        .map(|&size| u32::from_be_bytes(size) as usize)
-        .collect();
+    let dims: Vec<usize> = sizes.iter().map(|&size| u32::from_be_bytes(size) as usize).collect();
     if dims.contains(&0) {
         return Err(Error::ZeroItems { dims });
     }
@@ -302,20 +287,11 @@ fn parse(bytes: &[u8], rank: Option<usize>) -> Result<Array, Error> {
 
     let data = input.take(expected)?;
     if data.len() < expected {
-        return Err(Error::TruncatedData {
-            dims,
-            expected,
-            found: data.len(),
-        });
+        return Err(Error::TruncatedData { dims, expected, found: data.len() });
     }
     let (more, inflating) = input.rest()?;
     if more > 0 {
-        return Err(Error::TrailingBytes {
-            dims,
-            expected,
-            found: expected.saturating_add(more),
-            inflating,
-        });
+        return Err(Error::TrailingBytes { dims, expected, found: expected.saturating_add(more), inflating });
     }
     Ok(Array { dims, data })
 }

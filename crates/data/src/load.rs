@@ -103,10 +103,13 @@ pub fn load(request: &Request, progress: &mut dyn FnMut(Progress<'_>)) -> Result
         (None, Some(dir)) => folder(dir),
         (None, None) => named(Name::Mnist, request, progress).or_else(|error| match error {
             Error::NotFound { .. } | Error::NoCacheFolder | Error::Write { .. } | Error::Download { .. } => {
-                Ok(Loaded {
-                    fallback: Some(error.to_string()),
-                    ..drawn()?
-                })
+                Ok(Loaded { fallback: Some(error.to_string()), ..drawn()? })
+            }
+            // A download was cut short, and now there is no network.
+            Error::MissingFile { ref folder, .. }
+                if request.cache_dir.as_ref().is_some_and(|cache| folder.starts_with(cache)) =>
+            {
+                Ok(Loaded { fallback: Some(error.to_string()), ..drawn()? })
             }
             error => Err(error),
         }),
@@ -121,11 +124,7 @@ fn named(name: Name, request: &Request, progress: &mut dyn FnMut(Progress<'_>)) 
 }
 
 fn drawn() -> Result<Loaded> {
-    Ok(Loaded {
-        dataset: synthetic::standard()?,
-        source: Source::Drawn,
-        fallback: None,
-    })
+    Ok(Loaded { dataset: synthetic::standard()?, source: Source::Drawn, fallback: None })
 }
 
 /// A folder of the user's own.
@@ -133,19 +132,13 @@ fn folder(dir: &Path) -> Result<Loaded> {
     if !dir.is_dir() {
         return Err(Error::MissingFolder { path: dir.to_owned() });
     }
-    let paths = locate::files(dir)?.ok_or_else(|| Error::MissingFile {
-        folder: dir.to_owned(),
-        missing: crate::catalog::FILES[0],
-    })?;
+    let paths = locate::files(dir)?
+        .ok_or_else(|| Error::MissingFile { folder: dir.to_owned(), missing: crate::catalog::FILES[0] })?;
     let mut files = Files::read(paths, true)?;
     if let Some(name) = files.identify() {
         files.dataset.rename(name.as_str());
     }
-    Ok(Loaded {
-        dataset: files.dataset,
-        source: Source::Folder(dir.to_owned()),
-        fallback: None,
-    })
+    Ok(Loaded { dataset: files.dataset, source: Source::Folder(dir.to_owned()), fallback: None })
 }
 
 /// A data set that has files.
@@ -186,26 +179,36 @@ pub(crate) fn published(
         }
     }
     if request.offline {
-        return Err(Error::NotFound {
-            name: origin.name,
-            looked,
-        });
+        return Err(Error::NotFound { name: origin.name, looked });
     }
     let folder = destination?;
-    download::missing(origin, &folder, false, &request.patience, progress)?;
+    obtain(origin, name, &folder, request, progress)?;
     let paths = locate::files(&folder)?.ok_or_else(|| Error::MissingFolder { path: folder.clone() })?;
     let files = Files::read(paths, origin.wants_md5())?;
     files.check(origin)?;
     Ok(loaded(files, name, Source::Downloaded(folder)))
 }
 
+/// Completes the four files in `folder`.
+fn obtain(
+    origin: &Origin,
+    name: Name,
+    folder: &Path,
+    request: &Request,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<()> {
+    let downloaded = download::missing(origin, folder, false, &request.patience, progress).map(|_| ());
+    #[cfg(feature = "hub")]
+    if let (Err(Error::Download { .. }), None) = (&downloaded, &request.mirror) {
+        return downloaded.or_else(|error| crate::hub::instead(error, name, folder, &request.patience));
+    }
+    let _ = name;
+    downloaded
+}
+
 fn loaded(mut files: Files, name: Name, source: Source) -> Loaded {
     files.dataset.rename(name.as_str());
-    Loaded {
-        dataset: files.dataset,
-        source,
-        fallback: None,
-    }
+    Loaded { dataset: files.dataset, source, fallback: None }
 }
 
 #[cfg(test)]

@@ -32,11 +32,8 @@ pub(crate) fn places(name: &str, request: &Request) -> Vec<Place> {
             own,
         })
     });
-    let cache = request.cache_dir.iter().map(|dir| Place {
-        folder: dir.join(name),
-        kind: Kind::Cache,
-        own: true,
-    });
+    let cache =
+        request.cache_dir.iter().map(|dir| Place { folder: dir.join(name), kind: Kind::Cache, own: true });
     named.chain(cache).collect()
 }
 
@@ -52,15 +49,10 @@ pub(crate) fn destination(name: &str, request: &Request) -> Result<PathBuf> {
 pub(crate) fn file(folder: &Path, stem: &str) -> Option<PathBuf> {
     // Some archives spell `train-images.idx3-ubyte`.
     let dotted = stem.replacen("-idx", ".idx", 1);
-    [
-        format!("{stem}.gz"),
-        format!("{dotted}.gz"),
-        stem.to_owned(),
-        dotted,
-    ]
-    .into_iter()
-    .map(|name| folder.join(name))
-    .find(|path| path.is_file())
+    [format!("{stem}.gz"), format!("{dotted}.gz"), stem.to_owned(), dotted]
+        .into_iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 /// The paths of the four files, or `None` where not one is there.
@@ -74,10 +66,7 @@ pub(crate) fn files(folder: &Path) -> Result<Option<[PathBuf; 4]>> {
     }
     let missing = FILES.iter().zip(&found).find(|(_, path)| path.is_none());
     if let Some((&missing, _)) = missing {
-        return Err(Error::MissingFile {
-            folder: folder.to_owned(),
-            missing,
-        });
+        return Err(Error::MissingFile { folder: folder.to_owned(), missing });
     }
     Ok(Some(found.map(Option::unwrap_or_default)))
 }

@@ -33,10 +33,7 @@ pub struct FetchedFile {
 pub fn fetch(name: Name, request: &Request, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Fetched> {
     match name.origin() {
         Some(origin) => complete(&request.origin(origin), request, progress),
-        None => Ok(Fetched {
-            folder: None,
-            files: Vec::new(),
-        }),
+        None => Ok(Fetched { folder: None, files: Vec::new() }),
     }
 }
 
@@ -49,10 +46,8 @@ pub(crate) fn complete(
     let folder = locate::destination(origin.name, request)?;
     if request.offline {
         let complete = locate::files(&folder)?;
-        let paths = complete.ok_or_else(|| Error::NotFound {
-            name: origin.name,
-            looked: vec![folder.clone()],
-        })?;
+        let paths =
+            complete.ok_or_else(|| Error::NotFound { name: origin.name, looked: vec![folder.clone()] })?;
         for (which, path) in paths.iter().enumerate() {
             files::verify(path, which, origin)?;
         }
@@ -64,16 +59,9 @@ pub(crate) fn complete(
     let paths = locate::files(&folder)?.ok_or_else(|| Error::MissingFolder { path: folder.clone() })?;
     let files = paths.into_iter().zip(downloaded).map(|(path, downloaded)| {
         let bytes = size(&path)?;
-        Ok(FetchedFile {
-            path,
-            bytes,
-            downloaded,
-        })
+        Ok(FetchedFile { path, bytes, downloaded })
     });
-    Ok(Fetched {
-        files: files.collect::<Result<_>>()?,
-        folder: Some(folder),
-    })
+    Ok(Fetched { files: files.collect::<Result<_>>()?, folder: Some(folder) })
 }
 
 /// What [`verify`] found out about one file.
@@ -92,10 +80,7 @@ pub struct Verdict {
 pub fn verify(name: Name, request: &Request) -> Result<Vec<Verdict>> {
     let Some(origin) = name.origin() else {
         let outcome = synthetic::standard().map(|_| ());
-        return Ok(vec![Verdict {
-            path: PathBuf::from(name.as_str()),
-            outcome,
-        }]);
+        return Ok(vec![Verdict { path: PathBuf::from(name.as_str()), outcome }]);
     };
     inspect(&origin, request)
 }
@@ -109,24 +94,15 @@ pub(crate) fn inspect(origin: &Origin, request: &Request) -> Result<Vec<Verdict>
             continue;
         }
         let verdict = |(which, path): (usize, Option<PathBuf>)| match path {
-            Some(path) => Verdict {
-                outcome: files::verify(&path, which, origin),
-                path,
-            },
+            Some(path) => Verdict { outcome: files::verify(&path, which, origin), path },
             None => Verdict {
                 path: place.folder.join(FILES[which]),
-                outcome: Err(Error::MissingFile {
-                    folder: place.folder.clone(),
-                    missing: FILES[which],
-                }),
+                outcome: Err(Error::MissingFile { folder: place.folder.clone(), missing: FILES[which] }),
             },
         };
         return Ok(found.into_iter().enumerate().map(verdict).collect());
     }
-    Err(Error::NotFound {
-        name: origin.name,
-        looked,
-    })
+    Err(Error::NotFound { name: origin.name, looked })
 }
 
 /// What there is to say about a data set.
@@ -157,20 +133,10 @@ pub struct Info {
 /// # Errors
 /// Those of [`load`] with an offline request.
 pub fn info(request: &Request) -> Result<Info> {
-    let request = Request {
-        offline: true,
-        ..request.clone()
-    };
+    let request = Request { offline: true, ..request.clone() };
     let Loaded { dataset, source, .. } = load(&request, &mut |_| {})?;
     let mut bytes = 0;
-    for path in source
-        .folder()
-        .map(locate::files)
-        .transpose()?
-        .flatten()
-        .into_iter()
-        .flatten()
-    {
+    for path in source.folder().map(locate::files).transpose()?.flatten().into_iter().flatten() {
         bytes += size(&path)?;
     }
     Ok(Info {
@@ -187,9 +153,6 @@ pub fn info(request: &Request) -> Result<Info> {
 }
 
 fn size(path: &std::path::Path) -> Result<u64> {
-    let metadata = std::fs::metadata(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let metadata = std::fs::metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     Ok(metadata.len())
 }

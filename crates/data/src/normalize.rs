@@ -21,10 +21,7 @@ pub fn normalize(pixels: &Tensor) -> Result<Tensor> {
 /// Those of candle.
 pub fn denormalize(values: &Tensor) -> Result<Tensor> {
     // The conversion to u8 drops the fraction, so the half that rounds is in the 128.
-    Ok(values
-        .affine(127.5, 128.)?
-        .clamp(0f32, 255f32)?
-        .to_dtype(DType::U8)?)
+    Ok(values.affine(127.5, 128.)?.clamp(0f32, 255f32)?.to_dtype(DType::U8)?)
 }
 
 #[cfg(test)]
@@ -48,15 +45,7 @@ mod tests {
     #[test]
     fn values_are_rounded_and_clamped() -> Result<()> {
         let step = 2. / 255.;
-        let values = [
-            -7.,
-            -1. + 0.49 * step,
-            -1. + 0.51 * step,
-            0.,
-            1. - 0.49 * step,
-            1.01,
-            f32::INFINITY,
-        ];
+        let values = [-7., -1. + 0.49 * step, -1. + 0.51 * step, 0., 1. - 0.49 * step, 1.01, f32::INFINITY];
         let bytes = denormalize(&Tensor::new(&values, &Device::Cpu)?)?.to_vec1::<u8>()?;
         assert_eq!(bytes, [0, 0, 1, 128, 255, 255, 255]);
         Ok(())

@@ -78,10 +78,7 @@ impl Server {
     /// Nobody listens there.
     pub(crate) fn gone() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self {
-            url: format!("http://{}", listener.local_addr().unwrap()),
-            requests: Arc::default(),
-        }
+        Self { url: format!("http://{}", listener.local_addr().unwrap()), requests: Arc::default() }
     }
 
     /// The first lines of the requests.
@@ -102,11 +99,7 @@ fn serve(
             _ => return,
         }
     }
-    let line = String::from_utf8_lossy(&head)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let line = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
     let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let count = {
         let mut log = log.lock().unwrap();
@@ -118,10 +111,7 @@ fn serve(
 
 /// Of four files, the one that a path ends with.
 pub(crate) fn find<'a>(files: &'a [Vec<u8>; 4], path: &str) -> &'a [u8] {
-    let which = FILES
-        .iter()
-        .position(|stem| path.ends_with(&format!("/{stem}.gz")))
-        .unwrap();
+    let which = FILES.iter().position(|stem| path.ends_with(&format!("/{stem}.gz"))).unwrap();
     &files[which]
 }
 

@@ -38,13 +38,9 @@ fn fails(bytes: &[u8], expected: impl Fn(&Error) -> bool) {
 #[test]
 fn each_fault_has_its_variant() {
     assert!(matches!(idx::read(&[]), Err(Error::Empty)));
-    fails(b"PK\x03\x04 a zip archive", |e| {
-        matches!(e, Error::Magic { found: [b'P', b'K'] })
-    });
+    fails(b"PK\x03\x04 a zip archive", |e| matches!(e, Error::Magic { found: [b'P', b'K'] }));
     fails(b"<!DOCTYPE html>", |e| matches!(e, Error::Magic { .. }));
-    fails(&[0, 0, 0x0A, 3], |e| {
-        matches!(e, Error::UnknownType { found: 0x0A })
-    });
+    fails(&[0, 0, 0x0A, 3], |e| matches!(e, Error::UnknownType { found: 0x0A }));
     for (code, known) in [
         (9, ElementType::I8),
         (11, ElementType::I16),
@@ -52,65 +48,15 @@ fn each_fault_has_its_variant() {
         (13, ElementType::F32),
         (14, ElementType::F64),
     ] {
-        fails(
-            &[0, 0, code, 3],
-            |e| matches!(e, Error::UnsupportedType { found } if *found == known),
-        );
+        fails(&[0, 0, code, 3], |e| matches!(e, Error::UnsupportedType { found } if *found == known));
     }
-    fails(&claim(&[6], 6), |e| {
-        matches!(
-            e,
-            Error::Rank {
-                expected: 3,
-                found: 1
-            }
-        )
-    });
-    fails(&[0, 0, 8], |e| {
-        matches!(
-            e,
-            Error::TruncatedHeader {
-                expected: 4,
-                found: 3
-            }
-        )
-    });
-    fails(&claim(&[2, 2, 3], 0)[..9], |e| {
-        matches!(
-            e,
-            Error::TruncatedHeader {
-                expected: 16,
-                found: 9
-            }
-        )
-    });
-    fails(&claim(&[2, 2, 3], 11), |e| {
-        matches!(
-            e,
-            Error::TruncatedData {
-                expected: 12,
-                found: 11,
-                ..
-            }
-        )
-    });
-    fails(&claim(&[2, 2, 3], 13), |e| {
-        matches!(
-            e,
-            Error::TrailingBytes {
-                expected: 12,
-                found: 13,
-                ..
-            }
-        )
-    });
-    fails(
-        &claim(&[2, 0, 3], 0),
-        |e| matches!(e, Error::ZeroItems { dims } if dims == &[2, 0, 3]),
-    );
-    fails(&claim(&[u32::MAX; 3], 20), |e| {
-        matches!(e, Error::Overflow { .. })
-    });
+    fails(&claim(&[6], 6), |e| matches!(e, Error::Rank { expected: 3, found: 1 }));
+    fails(&[0, 0, 8], |e| matches!(e, Error::TruncatedHeader { expected: 4, found: 3 }));
+    fails(&claim(&[2, 2, 3], 0)[..9], |e| matches!(e, Error::TruncatedHeader { expected: 16, found: 9 }));
+    fails(&claim(&[2, 2, 3], 11), |e| matches!(e, Error::TruncatedData { expected: 12, found: 11, .. }));
+    fails(&claim(&[2, 2, 3], 13), |e| matches!(e, Error::TrailingBytes { expected: 12, found: 13, .. }));
+    fails(&claim(&[2, 0, 3], 0), |e| matches!(e, Error::ZeroItems { dims } if dims == &[2, 0, 3]));
+    fails(&claim(&[u32::MAX; 3], 20), |e| matches!(e, Error::Overflow { .. }));
 
     let good = gzip(&small().to_bytes());
     let flip = |at: usize| {
@@ -119,26 +65,11 @@ fn each_fault_has_its_variant() {
         idx::read(&bytes)
     };
     let end = good.len();
-    assert!(
-        matches!(flip(2), Err(Error::Gzip { .. })),
-        "the compression method"
-    );
-    assert!(
-        matches!(flip(end - 8), Err(Error::Gzip { found: 28, .. })),
-        "the checksum"
-    );
-    assert!(
-        matches!(flip(end - 1), Err(Error::Gzip { found: 28, .. })),
-        "the length"
-    );
-    assert!(matches!(
-        idx::read(&good[..end - 1]),
-        Err(Error::GzipTruncated { found: 28 })
-    ));
-    assert!(matches!(
-        idx::read(&good[..end / 2]),
-        Err(Error::GzipTruncated { .. })
-    ));
+    assert!(matches!(flip(2), Err(Error::Gzip { .. })), "the compression method");
+    assert!(matches!(flip(end - 8), Err(Error::Gzip { found: 28, .. })), "the checksum");
+    assert!(matches!(flip(end - 1), Err(Error::Gzip { found: 28, .. })), "the length");
+    assert!(matches!(idx::read(&good[..end - 1]), Err(Error::GzipTruncated { found: 28 })));
+    assert!(matches!(idx::read(&good[..end / 2]), Err(Error::GzipTruncated { .. })));
     assert!(matches!(
         idx::read(&[good, vec![1, 2, 3]].concat()),
         Err(Error::Gzip { .. } | Error::GzipTruncated { .. })
@@ -170,10 +101,7 @@ fn lies_and_bombs_allocate_little() {
     assert!(bomb.len() < 80_000);
     for bytes in [&lie, &gzip(&lie), &bomb] {
         let (result, largest) = largest_allocation(|| idx::read(bytes));
-        assert!(matches!(
-            result,
-            Err(Error::TruncatedData { .. } | Error::TrailingBytes { .. })
-        ));
+        assert!(matches!(result, Err(Error::TruncatedData { .. } | Error::TrailingBytes { .. })));
         assert!(largest < 1 << 20, "{largest} bytes");
     }
 }
@@ -200,18 +128,9 @@ proptest! {
 
 #[test]
 fn an_array_that_no_header_can_describe_is_refused() {
-    assert!(matches!(
-        Array::new(vec![2, 2], vec![0; 5]),
-        Err(Error::Unwritable { elements: 5, .. })
-    ));
-    assert!(matches!(
-        Array::new(vec![1; 256], vec![0]),
-        Err(Error::Unwritable { .. })
-    ));
-    assert!(matches!(
-        Array::new(vec![1, 0], vec![]),
-        Err(Error::ZeroItems { .. })
-    ));
+    assert!(matches!(Array::new(vec![2, 2], vec![0; 5]), Err(Error::Unwritable { elements: 5, .. })));
+    assert!(matches!(Array::new(vec![1; 256], vec![0]), Err(Error::Unwritable { .. })));
+    assert!(matches!(Array::new(vec![1, 0], vec![]), Err(Error::ZeroItems { .. })));
 }
 
 /// Notes the largest single allocation of each thread.

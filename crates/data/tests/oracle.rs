@@ -9,11 +9,7 @@ use std::time::{Duration, Instant};
 fn equal(a: &Tensor, b: &Tensor) -> Result<bool> {
     Ok(a.dims() == b.dims()
         && a.dtype() == b.dtype()
-        && a.ne(b)?
-            .to_dtype(candle_core::DType::U32)?
-            .sum_all()?
-            .to_scalar::<u32>()?
-            == 0)
+        && a.ne(b)?.to_dtype(candle_core::DType::U32)?.sum_all()?.to_scalar::<u32>()? == 0)
 }
 
 /// Writes plain files, which candle-datasets wants, and loads them with both.
@@ -21,21 +17,10 @@ fn agree(dataset: &Dataset) {
     let dir = tempfile::tempdir().unwrap();
     for (stem, split) in [("train", dataset.train()), ("t10k", dataset.test())] {
         let (images, labels) = split.to_idx();
-        std::fs::write(
-            dir.path().join(format!("{stem}-images-idx3-ubyte")),
-            images.to_bytes(),
-        )
-        .unwrap();
-        std::fs::write(
-            dir.path().join(format!("{stem}-labels-idx1-ubyte")),
-            labels.to_bytes(),
-        )
-        .unwrap();
+        std::fs::write(dir.path().join(format!("{stem}-images-idx3-ubyte")), images.to_bytes()).unwrap();
+        std::fs::write(dir.path().join(format!("{stem}-labels-idx1-ubyte")), labels.to_bytes()).unwrap();
     }
-    let request = Request {
-        data_dir: Some(dir.path().to_owned()),
-        ..Request::default()
-    };
+    let request = Request { data_dir: Some(dir.path().to_owned()), ..Request::default() };
     let ours = ganlet_data::load(&request, &mut |_| {}).unwrap().dataset;
     assert_eq!(ours.digest(), dataset.digest());
 
@@ -46,10 +31,7 @@ fn agree(dataset: &Dataset) {
     assert!(equal(&converted.test_images, &theirs.test_images).unwrap());
     assert!(equal(&converted.test_labels, &theirs.test_labels).unwrap());
     assert_eq!(converted.labels, theirs.labels);
-    assert_eq!(
-        hub::from_vision("back", &theirs).unwrap().digest(),
-        dataset.digest()
-    );
+    assert_eq!(hub::from_vision("back", &theirs).unwrap().digest(), dataset.digest());
 }
 
 #[test]
@@ -59,11 +41,7 @@ fn candle_datasets_reads_what_we_read() {
 
 #[test]
 fn on_mnist_too_where_it_is_at_hand() {
-    let request = Request {
-        name: Some(Name::Mnist),
-        offline: true,
-        ..Request::from_env()
-    };
+    let request = Request { name: Some(Name::Mnist), offline: true, ..Request::from_env() };
     match ganlet_data::load(&request, &mut |_| {}) {
         Ok(loaded) => agree(&loaded.dataset),
         Err(error) => eprintln!("skipped: {error}"),
@@ -74,16 +52,10 @@ fn on_mnist_too_where_it_is_at_hand() {
 #[test]
 fn a_hub_that_never_answers_is_an_error_in_time() {
     if std::env::var_os("GANLET_TEST_HUB").is_some() {
-        let patience = Patience {
-            answer: Duration::from_millis(700),
-            ..Patience::default()
-        };
+        let patience = Patience { answer: Duration::from_millis(700), ..Patience::default() };
         let begun = Instant::now();
         let error = hub::load(Name::Mnist, &patience).unwrap_err();
-        assert!(
-            matches!(error, ganlet_data::Error::Hub(hub::Error::Unreachable { .. })),
-            "{error:?}"
-        );
+        assert!(matches!(error, ganlet_data::Error::Hub(hub::Error::Unreachable { .. })), "{error:?}");
         assert!(begun.elapsed() < Duration::from_secs(3));
         return;
     }

@@ -35,15 +35,9 @@ fn files_arrive_once_and_are_watched() {
     let dir = tempfile::tempdir().unwrap();
     let mut seen = Vec::new();
     let mut download = |repair| {
-        missing(
-            &origin([&server]),
-            dir.path(),
-            repair,
-            &brief(),
-            &mut |p: Progress<'_>| {
-                seen.push((p.file.to_owned(), p.bytes, p.total));
-            },
-        )
+        missing(&origin([&server]), dir.path(), repair, &brief(), &mut |p: Progress<'_>| {
+            seen.push((p.file.to_owned(), p.bytes, p.total));
+        })
         .unwrap()
     };
     assert_eq!(download(false), [true; 4]);
@@ -75,26 +69,17 @@ fn what_a_mirror_lacks_or_has_wrong_comes_from_the_next() {
     let (result, left) = get(&origin([&lacks, &wrong, &good]), &brief());
     assert_eq!((result.unwrap(), left), ([true; 4], 4));
     // Neither was asked twice, and the mirror that had the first file was asked first for the others.
-    assert_eq!(
-        [&lacks, &wrong, &good].map(|server| server.requests().len()),
-        [1, 1, 4]
-    );
+    assert_eq!([&lacks, &wrong, &good].map(|server| server.requests().len()), [1, 1, 4]);
 
     let found = faults(&origin([&lacks, &wrong]), &brief());
-    let [Fault::Status { status: 404 }, Fault::Content { source }] = &found[..] else {
-        panic!("{found:?}")
-    };
+    let [Fault::Status { status: 404 }, Fault::Content { source }] = &found[..] else { panic!("{found:?}") };
     assert!(matches!(**source, Error::Idx { .. }));
 
     // The training files are the same; the digest tells the test images apart.
     let dir = tempfile::tempdir().unwrap();
     let result = missing(&origin([&other]), dir.path(), false, &brief(), &mut |_| {});
-    let Err(Error::Download { attempts, .. }) = result else {
-        panic!("{result:?}")
-    };
-    let Fault::Content { source } = &attempts[0].fault else {
-        panic!("{attempts:?}")
-    };
+    let Err(Error::Download { attempts, .. }) = result else { panic!("{result:?}") };
+    let Fault::Content { source } = &attempts[0].fault else { panic!("{attempts:?}") };
     assert!(matches!(**source, Error::Digest { .. }));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
 }
@@ -121,17 +106,7 @@ fn passing_faults_are_retried() {
         let _ = stream.write_all(&[0; 40]);
     });
     let found = faults(&origin([&cut]), &brief());
-    assert!(
-        matches!(
-            found[..],
-            [Fault::Cut {
-                received: 40,
-                total: Some(100),
-                ..
-            }]
-        ),
-        "{found:?}"
-    );
+    assert!(matches!(found[..], [Fault::Cut { received: 40, total: Some(100), .. }]), "{found:?}");
     assert_eq!(cut.requests().len(), 3);
 }
 
@@ -143,17 +118,8 @@ fn stalls_and_trickles_end() {
         thread::sleep(Duration::from_secs(30));
     });
     let begun = Instant::now();
-    let found = faults(
-        &origin([&stalls]),
-        &Patience {
-            retries: 1,
-            ..brief()
-        },
-    );
-    assert!(
-        matches!(found[..], [Fault::Stalled { received: 40 }]),
-        "{found:?}"
-    );
+    let found = faults(&origin([&stalls]), &Patience { retries: 1, ..brief() });
+    assert!(matches!(found[..], [Fault::Stalled { received: 40 }]), "{found:?}");
     assert!(begun.elapsed() < Duration::from_secs(3));
 
     let trickles = Server::new(|_, _, stream| {
@@ -162,13 +128,7 @@ fn stalls_and_trickles_end() {
             thread::sleep(Duration::from_millis(20));
         }
     });
-    let found = faults(
-        &origin([&trickles]),
-        &Patience {
-            file: Duration::from_millis(400),
-            ..brief()
-        },
-    );
+    let found = faults(&origin([&trickles]), &Patience { file: Duration::from_millis(400), ..brief() });
     assert!(matches!(found[..], [Fault::TooSlow { .. }]), "{found:?}");
 }
 
@@ -180,14 +140,7 @@ fn silence_everywhere_ends_in_time() {
     let found = faults(&origin([&servers[0], &servers[1], &servers[2]]), &brief());
     let waited = begun.elapsed();
     assert!(
-        matches!(
-            found[..],
-            [
-                Fault::NoAnswer { .. },
-                Fault::Connection { .. },
-                Fault::NoAnswer { .. }
-            ]
-        ),
+        matches!(found[..], [Fault::NoAnswer { .. }, Fault::Connection { .. }, Fault::NoAnswer { .. }]),
         "{found:?}"
     );
     assert!(waited < 2 * brief().answer, "{waited:?}");
@@ -205,10 +158,7 @@ fn no_server_fills_the_disk() {
         while stream.write_all(&[0; 1 << 16]).is_ok() {}
     });
     let found = faults(&origin([&boasts, &endless]), &brief());
-    assert!(
-        matches!(found[..], [Fault::TooLarge, Fault::TooLarge]),
-        "{found:?}"
-    );
+    assert!(matches!(found[..], [Fault::TooLarge, Fault::TooLarge]), "{found:?}");
 }
 
 #[test]
@@ -222,39 +172,23 @@ fn redirections_are_followed_to_safe_addresses_only() {
 
     let files = compressed(&dataset());
     let relative = Server::new(move |path, _, stream| match path.strip_prefix("/moved") {
-        None => head(
-            stream,
-            "301 Moved Permanently",
-            &format!("Location: /moved{path}\r\n"),
-        ),
+        None => head(stream, "301 Moved Permanently", &format!("Location: /moved{path}\r\n")),
         Some(path) => ok(stream, find(&files, path)),
     });
     assert_eq!(get(&origin([&relative]), &brief()).0.unwrap(), [true; 4]);
 
     let away = Server::new(|path, _, stream| {
-        head(
-            stream,
-            "302 Found",
-            &format!("Location: http://example.com{path}\r\n"),
-        )
+        head(stream, "302 Found", &format!("Location: http://example.com{path}\r\n"))
     });
     let circle = Server::new(|path, _, stream| head(stream, "302 Found", &format!("Location: {path}\r\n")));
     let found = faults(&origin([&away, &circle]), &brief());
-    assert!(
-        matches!(found[..], [Fault::Insecure, Fault::Connection { .. }]),
-        "{found:?}"
-    );
+    assert!(matches!(found[..], [Fault::Insecure, Fault::Connection { .. }]), "{found:?}");
 }
 
 #[test]
 fn plain_http_is_for_this_machine() {
     let allowed = |url: &str| is_allowed(&url.parse().unwrap());
-    for url in [
-        "https://example.com/x",
-        "http://127.0.0.1:80/x",
-        "http://[::1]/x",
-        "http://localhost:8000",
-    ] {
+    for url in ["https://example.com/x", "http://127.0.0.1:80/x", "http://[::1]/x", "http://localhost:8000"] {
         assert!(allowed(url), "{url}");
     }
     for url in [
@@ -273,47 +207,23 @@ fn the_environment_s_proxy_is_used() {
     const NAME: &str = "download::tests::the_environment_s_proxy_is_used";
     if std::env::var_os("GANLET_TEST_PROXY").is_some() {
         let good = Server::good();
-        assert_eq!(
-            get(&origin([&good]), &brief()).0.unwrap(),
-            [true; 4],
-            "no proxy for this machine"
-        );
-        let far = Origin {
-            mirrors: vec!["https://mirror.invalid/small".to_owned()],
-            ..origin([])
-        };
+        assert_eq!(get(&origin([&good]), &brief()).0.unwrap(), [true; 4], "no proxy for this machine");
+        let far = Origin { mirrors: vec!["https://mirror.invalid/small".to_owned()], ..origin([]) };
         assert!(matches!(faults(&far, &brief())[..], [Fault::Connection { .. }]));
         return;
     }
     let proxy = Server::new(|_, _, stream| head(stream, "502 Bad Gateway", ""));
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    for name in [
-        "ALL_PROXY",
-        "all_proxy",
-        "HTTP_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "NO_PROXY",
-        "no_proxy",
-    ] {
+    for name in ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy"]
+    {
         child.env_remove(name);
     }
-    child
-        .env("GANLET_TEST_PROXY", "1")
-        .env("HTTPS_PROXY", &proxy.url)
-        .args(["--exact", NAME]);
+    child.env("GANLET_TEST_PROXY", "1").env("HTTPS_PROXY", &proxy.url).args(["--exact", NAME]);
     let output = child.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let requests = proxy.requests();
     assert!(
-        !requests.is_empty()
-            && requests
-                .iter()
-                .all(|r| r.starts_with("CONNECT mirror.invalid:443 ")),
+        !requests.is_empty() && requests.iter().all(|r| r.starts_with("CONNECT mirror.invalid:443 ")),
         "{requests:?}"
     );
 }
@@ -328,15 +238,8 @@ fn a_connection_that_is_never_made_ends_in_time() {
         .map_while(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(20)).ok())
         .collect();
     let begun = Instant::now();
-    let full = Origin {
-        mirrors: vec![format!("http://{address}")],
-        ..origin([])
-    };
+    let full = Origin { mirrors: vec![format!("http://{address}")], ..origin([]) };
     let found = faults(&full, &brief());
-    assert!(
-        matches!(found[..], [Fault::NoAnswer { .. }]),
-        "{found:?} with {} waiting",
-        waiting.len()
-    );
+    assert!(matches!(found[..], [Fault::NoAnswer { .. }]), "{found:?} with {} waiting", waiting.len());
     assert!(begun.elapsed() < 2 * brief().answer);
 }

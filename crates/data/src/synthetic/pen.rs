@@ -22,10 +22,7 @@ struct Point {
 
 impl Point {
     fn plus(self, other: Self, scale: f32) -> Self {
-        Self {
-            x: self.x + other.x * scale,
-            y: self.y + other.y * scale,
-        }
+        Self { x: self.x + other.x * scale, y: self.y + other.y * scale }
     }
 
     fn minus(self, other: Self) -> Self {
@@ -41,11 +38,7 @@ impl Point {
 pub(super) fn write(digit: usize, random: &mut Stream, image: &mut [u8]) {
     let style = choose(DIGITS[digit], random);
     let hand = Hand::new(random);
-    let mut lines: Vec<Vec<Point>> = style
-        .strokes
-        .iter()
-        .map(|stroke| hand.follow(stroke, random))
-        .collect();
+    let mut lines: Vec<Vec<Point>> = style.strokes.iter().map(|stroke| hand.follow(stroke, random)).collect();
     fit(&mut lines, hand.ink.reach());
     hand.ink.draw(&lines, image);
 }
@@ -85,20 +78,11 @@ impl Hand {
         // Right-handed writing leans to the right.
         let slant = (-0.18 + 0.26 * slant).clamp(-0.65, 0.35);
         let narrow = (0.86 + 0.18 * narrow).clamp(0.5, 1.5);
-        let bend = |x: f32, y: f32| Point {
-            x: 0.15 * x,
-            y: 0.15 * y,
-        };
+        let bend = |x: f32, y: f32| Point { x: 0.15 * x, y: 0.15 * y };
         Self {
             shake: (0.038 + 0.012 * shake).clamp(0.01, 0.07),
-            across: Point {
-                x: narrow * cos,
-                y: narrow * sin,
-            },
-            down: Point {
-                x: slant * cos - sin,
-                y: slant * sin + cos,
-            },
+            across: Point { x: narrow * cos, y: narrow * sin },
+            down: Point { x: slant * cos - sin, y: slant * sin + cos },
             bend: [bend(z[7], z[8]), bend(z[9], z[10]), bend(z[11], z[12])],
             ink: Ink {
                 radius: (1.32 + 0.34 * radius).clamp(0.7, 2.3),
@@ -141,9 +125,7 @@ fn spline(knots: &[Point], stroke: Stroke) -> Vec<Point> {
         }
         let (before, after) = (knots[at].minus(knots[at - 1]), knots[at + 1].minus(knots[at]));
         let (b, a) = (before.length().max(1e-6), after.length().max(1e-6));
-        Point::default()
-            .plus(before, a / (b * (a + b)))
-            .plus(after, b / (a * (a + b)))
+        Point::default().plus(before, a / (b * (a + b))).plus(after, b / (a * (a + b)))
     };
     let mut line = vec![knots[0]];
     for piece in 0..knots.len() - 1 {
@@ -190,10 +172,7 @@ fn fit(lines: &mut [Vec<Point>], reach: f32) {
         let (before, after) = ((centre - low) * scale + reach, (high - centre) * scale + reach);
         at.min(SIDE as f32 - 1. - after).max(1. + before)
     };
-    let middle = Point {
-        x: middle(centre.x, left, right),
-        y: middle(centre.y, top, bottom),
-    };
+    let middle = Point { x: middle(centre.x, left, right), y: middle(centre.y, top, bottom) };
     for point in lines.iter_mut().flatten() {
         *point = middle.plus(point.minus(centre), scale);
     }
@@ -239,10 +218,7 @@ impl Ink {
         let square = (along.x * along.x + along.y * along.y).max(1e-12);
         for row in span(from.y, to.y) {
             for col in span(from.x, to.x) {
-                let pixel = Point {
-                    x: col as f32 + 0.5,
-                    y: row as f32 + 0.5,
-                };
+                let pixel = Point { x: col as f32 + 0.5, y: row as f32 + 0.5 };
                 let offset = pixel.minus(from);
                 let t = ((offset.x * along.x + offset.y * along.y) / square).clamp(0., 1.);
                 let distance = offset.plus(along, -t).length();
@@ -261,10 +237,7 @@ mod tests {
 
     #[test]
     fn every_stroke_is_a_line_of_few_enough_knots() {
-        let strokes = DIGITS
-            .iter()
-            .flat_map(|styles| styles.iter())
-            .flat_map(|style| style.strokes);
+        let strokes = DIGITS.iter().flat_map(|styles| styles.iter()).flat_map(|style| style.strokes);
         for stroke in strokes {
             assert!((2..=MAX_KNOTS).contains(&stroke.len()));
         }
