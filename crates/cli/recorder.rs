@@ -51,7 +51,7 @@ impl<'a> Recorder<'a> {
     /// Makes `metrics.jsonl`, and the picture of the first of `images`, `(N, rows * columns)` u8.
     pub(crate) fn new(run: &'a RunDir, images: &Tensor, plan: &Plan, quiet: bool) -> Result<Self> {
         let first = images.narrow(0, 0, PICTURES.min(images.dim(0)?))?;
-        write_grid(&run.real_images(), &ganlet_data::normalize(&first)?, plan.image())?;
+        write_grid(&run.real_images(), &ganlet_ops::normalize(&first)?, plan.image())?;
 
         let path = run.file(run_dir::METRICS);
         let metrics = File::create(&path).map_err(|source| Error::write(&path, source))?;

@@ -7,21 +7,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         return Err(format!("`cargo xtask check` takes no arguments, got `{extra}`").into());
     }
     command::run(cargo().args(["fmt", "--all", "--check"]), "run `cargo fmt --all`")?;
+    command::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]), "")?;
     command::run(
-        cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ]),
-        "",
-    )?;
-    command::run(
-        cargo()
-            .env("RUSTDOCFLAGS", "--deny=warnings")
-            .args(["doc", "--workspace", "--no-deps"]),
+        cargo().env("RUSTDOCFLAGS", "--deny=warnings").args(["doc", "--workspace", "--no-deps"]),
         "",
     )?;
     command::run(cargo().args(["test", "--workspace"]), "")

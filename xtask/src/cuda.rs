@@ -50,12 +50,10 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         return Err(format!("there is no `cargo xtask cuda {verb}`\n{USAGE}").into());
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return Err(
-            "this builds on Linux on x86-64 only; elsewhere install the CUDA toolkit and run \
+        return Err("this builds on Linux on x86-64 only; elsewhere install the CUDA toolkit and run \
                     `cargo build --release --features cuda`"
-                .to_string()
-                .into(),
-        );
+            .to_string()
+            .into());
     }
     let dir = target_dir().join("cuda");
     let nvcc = compiler(&dir)?;
@@ -63,29 +61,16 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let wrapper = wrapper(&dir)?;
 
     let mut build = cargo();
-    build.args([
-        "build",
-        "--release",
-        "--bin",
-        "ganlet",
-        "--features",
-        "cuda",
-        "--target",
-        TARGET,
-    ]);
+    build.args(["build", "--release", "--bin", "ganlet", "--features", "cuda", "--target", TARGET]);
     build.args(args);
     build.env("NVCC", wrapper).env("REAL_NVCC", nvcc);
-    build
-        .env("CUDA_HOME", libraries)
-        .env("CUDARC_CUDA_VERSION", CUDARC_CUDA_VERSION);
+    build.env("CUDA_HOME", libraries).env("CUDARC_CUDA_VERSION", CUDARC_CUDA_VERSION);
     if std::env::var_os("CUDA_COMPUTE_CAP").is_none() {
         build.env("CUDA_COMPUTE_CAP", OLDEST_GPU);
     }
     // Asked for as a feature, run-time loading collides with the linking that candle asks for, in cudarc's build
     // script. Its sources test this one flag, and with --target it reaches the sources alone.
-    build
-        .env("RUSTFLAGS", "--cfg feature=\"dynamic-loading\"")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    build.env("RUSTFLAGS", "--cfg feature=\"dynamic-loading\"").env_remove("CARGO_ENCODED_RUSTFLAGS");
     command::run(&mut build, "")?;
 
     let binary = target_dir().join(TARGET).join("release/ganlet");
@@ -102,12 +87,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 fn compiler(dir: &Path) -> Outcome<PathBuf> {
     let python = python::venv(&dir.join("venv"))?;
     let toolkit = dir.join("toolkit");
-    python::install(
-        &python,
-        &toolkit,
-        &["--no-deps", "--upgrade", "--target", &text(&toolkit)?],
-        COMPILER,
-    )?;
+    python::install(&python, &toolkit, &["--no-deps", "--upgrade", "--target", &text(&toolkit)?], COMPILER)?;
     let nvcc = toolkit.join("nvidia/cu13/bin/nvcc");
     if nvcc.exists() {
         Ok(nvcc)
@@ -157,8 +137,6 @@ fn wrapper(dir: &Path) -> Outcome<PathBuf> {
 }
 
 fn text(path: &Path) -> Outcome<String> {
-    let text = path
-        .to_str()
-        .ok_or_else(|| format!("{} is not UTF-8", path.display()))?;
+    let text = path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()))?;
     Ok(text.to_string())
 }

@@ -48,9 +48,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let check = || script(&python, "check_generator.py");
     command::run(check().args([&run, &latents]), "")?;
     let mut sample = cargo();
-    sample
-        .args(["run", "--release", "--bin", "ganlet", "--", "sample"])
-        .arg(&run);
+    sample.args(["run", "--release", "--bin", "ganlet", "--", "sample"]).arg(&run);
     sample.arg("--latents").arg(&latents).arg("--out").arg(&images);
     command::run(&mut sample, "")?;
     command::run(check().args([run, latents, images]), "")

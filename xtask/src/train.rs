@@ -7,10 +7,7 @@ use std::process::Command;
 pub(crate) fn run(args: &[String]) -> Outcome {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["run", "--release", "--bin", "ganlet", "--manifest-path"]);
-    command
-        .arg(root().join("Cargo.toml"))
-        .args(["--", "train"])
-        .args(args);
+    command.arg(root().join("Cargo.toml")).args(["--", "train"]).args(args);
     become_it(command)
 }
 
@@ -24,8 +21,6 @@ fn become_it(mut command: Command) -> Outcome {
 /// Where a process cannot become another one, it waits for it.
 #[cfg(not(unix))]
 fn become_it(mut command: Command) -> Outcome {
-    let status = command
-        .status()
-        .map_err(|e| format!("could not start cargo: {e}"))?;
+    let status = command.status().map_err(|e| format!("could not start cargo: {e}"))?;
     std::process::exit(status.code().unwrap_or(1))
 }

@@ -124,7 +124,7 @@ impl Split {
         &self.labels
     }
 
-    /// The images as one tensor `(N, rows * cols)` u8; see [`normalize`](crate::normalize).
+    /// The images as one tensor `(N, rows * cols)` u8.
     ///
     /// # Errors
     /// Those of candle.

@@ -2,21 +2,21 @@
 //!
 //! A [`Dataset`] is training and test images of one size, each with a label of 0 to 9. It comes from [`load`], which
 //! looks in folders, downloads what has a [`Name`], and verifies every byte; or from [`synthetic`], which draws digits
-//! that look handwritten and needs no file at all. The pixels stay bytes until [`normalize`] makes them the numbers that
-//! networks see, and [`denormalize`] is the way back.
+//! that look handwritten and needs no file at all. The pixels stay the bytes that they are: whoever trains on them scales
+//! a batch when it is taken.
 //!
 //! ```
-//! use candle_core::Device;
-//! use ganlet_data::{denormalize, normalize, synthetic};
+//! use candle_core::{DType, Device};
+//! use ganlet_data::synthetic;
 //!
 //! # fn main() -> ganlet_data::Result<()> {
 //! let digits = synthetic::digits(500, 100);
 //! let images = digits.train().images(&Device::Cpu)?; // (500, 784) u8
-//! let batch = normalize(&images.narrow(0, 0, 100)?)?; // (100, 784) f32 in [-1, 1]
-//! assert_eq!(batch.dims(), [100, 784]);
+//! let labels = digits.train().labels(&Device::Cpu)?; // (500,) u8
 //!
-//! let bytes = denormalize(&batch)?.flatten_all()?.to_vec1::<u8>()?;
-//! assert_eq!(bytes, &digits.train().image_bytes()[..100 * 784]);
+//! let batch = images.narrow(0, 0, 100)?; // (100, 784) u8
+//! let batch = batch.to_dtype(DType::F32)?.affine(2. / 255., -1.)?; // f32 in [-1, 1]
+//! assert_eq!((batch.dims(), labels.dims()), (&[100, 784][..], &[500][..]));
 //! # Ok(())
 //! # }
 //! ```
@@ -30,8 +30,6 @@ pub mod idx;
 mod gzip;
 
 mod dataset;
-
-mod normalize;
 
 mod catalog;
 mod files;
@@ -59,4 +57,3 @@ pub use download::{Patience, Progress};
 pub use error::{Error, Result};
 pub use load::{Loaded, Request, Source, load};
 pub use manage::{Fetched, FetchedFile, Info, Verdict, fetch, info, verify};
-pub use normalize::{denormalize, normalize};
