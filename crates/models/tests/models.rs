@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use ganlet_models::{
     Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, Network, sample_latents,
 };
+use ganlet_ops::testing::devices;
 
 const CPU: Device = Device::Cpu;
 
@@ -113,4 +114,18 @@ fn impossible_shapes_are_errors() {
     assert!(matches!(new(4, &[8], [usize::MAX, 2]), Err(Error::TooLarge { .. })));
     let latents = Tensor::zeros((1, 5), DType::F32, &CPU).unwrap();
     assert!(new(4, &[8], [2, 2]).unwrap().generate(&latents).is_err());
+}
+
+#[test]
+fn networks_are_the_same_on_every_device() {
+    let config = GeneratorConfig { latent: 8, hidden: vec![40, 30], image: [5, 6] };
+    let expected = Generator::new(config.clone(), 3, &CPU).unwrap().sample(&[1, 2, 3]).unwrap();
+    for device in devices() {
+        let generator = Generator::new(config.clone(), 3, &device).unwrap();
+        let file = generator.to_bytes(&Default::default()).unwrap();
+        let generator = Generator::from_bytes(&file, &device).unwrap().network;
+        let images = generator.sample(&[1, 2, 3]).unwrap().to_device(&CPU).unwrap();
+        let difference = (images - &expected).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(difference.to_scalar::<f32>().unwrap() < 1e-5, "{device:?}");
+    }
 }

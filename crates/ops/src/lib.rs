@@ -45,6 +45,8 @@ mod parallel;
 mod pixels;
 mod pool;
 pub mod reference;
+#[doc(hidden)]
+pub mod testing;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};

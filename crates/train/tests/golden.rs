@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
 use ganlet_models::{Discriminator, Generator, Network};
+use ganlet_ops::testing::devices;
 use ganlet_ops::{bce_with_logits, gather_normalize};
 use ganlet_train::draw::Noise;
 use ganlet_train::{Adam, Gan, Recipe, step};
@@ -23,8 +24,8 @@ fn values(file: &SafeTensors, name: &str) -> Vec<f32> {
     data.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
 }
 
-fn tensor(file: &SafeTensors, name: &str) -> Tensor {
-    Tensor::from_vec(values(file, name), file.tensor(name).unwrap().shape(), &Device::Cpu).unwrap()
+fn tensor(file: &SafeTensors, name: &str, device: &Device) -> Tensor {
+    Tensor::from_vec(values(file, name), file.tensor(name).unwrap().shape(), device).unwrap()
 }
 
 /// The tensors under `prefix` as a file of their own: what PyTorch's `save_file(model.state_dict())` writes.
@@ -46,30 +47,33 @@ fn assert_close(what: &str, got: &[f32], expected: &[f32], allowed: impl Fn(f32)
 
 #[test]
 fn ten_steps_are_pytorchs() {
+    devices().iter().for_each(ten_steps_on);
+}
+
+fn ten_steps_on(device: &Device) {
     let file = SafeTensors::deserialize(CLASSIC).unwrap();
     let metadata = SafeTensors::read_metadata(CLASSIC).unwrap().1.metadata().clone().unwrap();
     let mut recipe = Recipe::named("classic").unwrap();
     recipe.learning_rate = metadata["learning_rate"].parse().unwrap();
 
-    let cpu = &Device::Cpu;
-    let generator = Generator::from_bytes(&state_dict(&file, "initial.generator."), cpu).unwrap().network;
+    let generator = Generator::from_bytes(&state_dict(&file, "initial.generator."), device).unwrap().network;
     let discriminator =
-        Discriminator::from_bytes(&state_dict(&file, "initial.discriminator."), cpu).unwrap().network;
+        Discriminator::from_bytes(&state_dict(&file, "initial.discriminator."), device).unwrap().network;
     let mut gan = Gan::from_networks(generator, discriminator, &recipe);
 
     let mut numbers: [Vec<f32>; 4] = Default::default();
     for k in 0..10 {
         // The batch by our own way from bytes, which must be PyTorch's.
         let pixels = file.tensor(&format!("pixels.{k}")).unwrap();
-        let pixels = Tensor::from_slice(pixels.data(), pixels.shape(), cpu).unwrap();
+        let pixels = Tensor::from_slice(pixels.data(), pixels.shape(), device).unwrap();
         let all: Vec<u32> = (0..pixels.dim(0).unwrap() as u32).collect();
-        let real = gather_normalize(&pixels, &Tensor::new(all, cpu).unwrap()).unwrap();
+        let real = gather_normalize(&pixels, &Tensor::new(all, device).unwrap()).unwrap();
         let images = values(&file, &format!("images.{k}"));
         assert_close("images", &real.flatten_all().unwrap().to_vec1::<f32>().unwrap(), &images, |_| 1e-6);
 
         let noise = Noise {
-            discriminator: tensor(&file, &format!("noise_d.{k}")),
-            generator: tensor(&file, &format!("noise_g.{k}")),
+            discriminator: tensor(&file, &format!("noise_d.{k}"), device),
+            generator: tensor(&file, &format!("noise_g.{k}"), device),
         };
         let losses = step(&mut gan, &real, &noise).unwrap();
         let mean_probability = |logits: &Tensor| {

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ganlet_models::Network;
+use ganlet_ops::testing::devices;
 use ganlet_train::{Error, Gan, Observer, ObserverResult, Recipe, Report, train};
 
 /// 50 images of 3 x 4 pixels.
@@ -82,15 +83,21 @@ fn the_same_recipe_gives_the_same_bits_and_another_seed_others() {
 
 #[test]
 fn going_on_after_any_epoch_gives_the_bits_of_an_unbroken_training() {
-    let unbroken = weights(&run(&recipe(), &mut Record::default()).unwrap());
-    let mut gan = run(&Recipe { epochs: 1, ..recipe() }, &mut Record::default()).unwrap();
-    let mut record = Record { steps: gan.steps, ..Record::default() };
-    train(&mut gan, &images(), &recipe(), &mut record).unwrap();
-    assert_eq!(weights(&gan), unbroken);
-    assert_eq!(record.epochs, [(2, 14), (3, 21)]);
-    // A finished training has nothing left to do.
-    train(&mut gan, &images(), &recipe(), &mut Record::default()).unwrap();
-    assert_eq!(weights(&gan), unbroken);
+    for device in devices() {
+        let images = images().to_device(&device).unwrap();
+        let mut unbroken = Gan::new(&recipe(), [3, 4], &device).unwrap();
+        train(&mut unbroken, &images, &recipe(), &mut ()).unwrap();
+
+        let mut gan = Gan::new(&recipe(), [3, 4], &device).unwrap();
+        train(&mut gan, &images, &Recipe { epochs: 1, ..recipe() }, &mut ()).unwrap();
+        let mut record = Record { steps: gan.steps, ..Record::default() };
+        train(&mut gan, &images, &recipe(), &mut record).unwrap();
+        assert_eq!(weights(&gan), weights(&unbroken));
+        assert_eq!(record.epochs, [(2, 14), (3, 21)]);
+        // A finished training has nothing left to do.
+        train(&mut gan, &images, &recipe(), &mut ()).unwrap();
+        assert_eq!(weights(&gan), weights(&unbroken));
+    }
 }
 
 #[test]
