@@ -178,3 +178,17 @@ pub fn to_vision(dataset: &Dataset, device: &Device) -> Result<vision::Dataset> 
         labels: usize::from(crate::MAX_LABEL) + 1,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_hub_gave_is_kept_as_if_it_had_been_downloaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let dataset = crate::testing::dataset();
+        store(&dataset, dir.path()).unwrap();
+        let paths = crate::locate::files(dir.path()).unwrap().unwrap();
+        assert_eq!(crate::files::Files::read(paths, false).unwrap().dataset.digest(), dataset.digest());
+    }
+}
