@@ -23,7 +23,8 @@
 //!
 //! The same data set has the same [digest](Dataset::digest), wherever it is from.
 //!
-//! With the feature `hub`, the module `hub` reads through candle-datasets and converts to its types and back.
+//! With the feature `hub`, the Hugging Face hub is the last mirror, and the module `hub` converts to the types of
+//! candle-datasets and back.
 
 pub mod idx;
 
