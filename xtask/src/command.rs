@@ -1,7 +1,7 @@
 //! Running other programs: each is printed first, and a failure says which one it was.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Why a chore stopped, and the exit status that it leaves.
 pub(crate) struct Failure {
@@ -47,22 +47,27 @@ pub(crate) fn cargo() -> Command {
 ///
 /// It stays in our process group: Ctrl-C reaches it too.
 pub(crate) fn run(command: &mut Command, hint: &str) -> Outcome {
+    output(command.stdout(Stdio::inherit()), hint).map(drop)
+}
+
+/// The same, and gives what it prints on standard output.
+pub(crate) fn read(command: &mut Command, hint: &str) -> Outcome<String> {
+    output(command.stdout(Stdio::piped()), hint)
+}
+
+fn output(command: &mut Command, hint: &str) -> Outcome<String> {
     let shown = show(command);
     eprintln!("$ {shown}");
-    let status = command
-        .status()
+    let output = command
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .output()
         .map_err(|e| format!("could not start `{shown}`: {e}\n{hint}"))?;
-    if status.success() {
-        return Ok(());
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1);
-    Err(Failure {
-        message: format!("`{shown}` failed ({status})\n{hint}"),
-        status: code,
-    })
+    let status = output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Err(Failure { message: format!("`{shown}` failed ({})\n{hint}", output.status), status })
 }
 
 /// The command as one would type it at the root, with the variables that are set for it.
@@ -70,20 +75,12 @@ fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
-            words.push(format!(
-                "{}={}",
-                name.to_string_lossy(),
-                quote(&value.to_string_lossy())
-            ));
+            words.push(format!("{}={}", name.to_string_lossy(), quote(&value.to_string_lossy())));
         }
     }
     let program = command.get_program();
     let is_cargo = Path::new(program).file_stem().is_some_and(|stem| stem == "cargo");
-    words.push(if is_cargo {
-        "cargo".into()
-    } else {
-        quote(&program.to_string_lossy())
-    });
+    words.push(if is_cargo { "cargo".into() } else { quote(&program.to_string_lossy()) });
     words.extend(command.get_args().map(|arg| quote(&arg.to_string_lossy())));
     words.join(" ")
 }
@@ -91,11 +88,7 @@ fn show(command: &Command) -> String {
 /// `word` in quotes where a shell would need them.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into()
-    } else {
-        format!("{word:?}")
-    }
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("{word:?}") }
 }
 
 #[cfg(test)]
@@ -105,13 +98,7 @@ mod tests {
     #[test]
     fn a_command_is_shown_as_one_would_type_it() {
         let mut command = Command::new("/opt/rust/bin/cargo");
-        command
-            .env("RUSTFLAGS", "--cfg a=\"b\"")
-            .env_remove("OTHER")
-            .args(["build", "two words"]);
-        assert_eq!(
-            show(&command),
-            r#"RUSTFLAGS="--cfg a=\"b\"" cargo build "two words""#
-        );
+        command.env("RUSTFLAGS", "--cfg a=\"b\"").env_remove("OTHER").args(["build", "two words"]);
+        assert_eq!(show(&command), r#"RUSTFLAGS="--cfg a=\"b\"" cargo build "two words""#);
     }
 }

@@ -7,13 +7,12 @@ use std::process::Command;
 const NO_PYTHON: &str = "this needs Python 3 with its `venv` module: install them \
     (Debian and Ubuntu: apt install python3-venv) and run it again";
 
+/// For `pip install`: for Linux there are smaller PyTorch wheels without CUDA, in PyTorch's own index.
+pub(crate) const WITHOUT_CUDA: &[&str] = &["--extra-index-url", "https://download.pytorch.org/whl/cpu"];
+
 /// The interpreter of the virtual environment at `dir`, which is made if need be.
 pub(crate) fn venv(dir: &Path) -> Outcome<PathBuf> {
-    let python = dir.join(if cfg!(windows) {
-        "Scripts/python.exe"
-    } else {
-        "bin/python"
-    });
+    let python = dir.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !python.exists() {
         let system = if cfg!(windows) { "python" } else { "python3" };
         command::run(Command::new(system).args(["-m", "venv"]).arg(dir), NO_PYTHON)?;
@@ -29,9 +28,7 @@ pub(crate) fn install(python: &Path, dir: &Path, args: &[&str], packages: &[&str
         return Ok(());
     }
     let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(args)
-        .args(packages);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(args).args(packages);
     command::run(&mut pip, NO_PYTHON)?;
     std::fs::write(&stamp, wanted).map_err(|e| format!("could not write {}: {e}", stamp.display()))?;
     Ok(())
