@@ -28,7 +28,8 @@ impl<'a> Mat<'a> {
         [row_stride, col_stride]: [usize; 2],
     ) -> Option<Self> {
         if rows > 0 && cols > 0 {
-            let last = (rows - 1).checked_mul(row_stride)?.checked_add((cols - 1).checked_mul(col_stride)?)?;
+            let last =
+                (rows - 1).checked_mul(row_stride)?.checked_add((cols - 1).checked_mul(col_stride)?)?;
             data.get(last)?;
         }
         Some(Self { data, rows, cols, row_stride, col_stride })
