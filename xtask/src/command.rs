@@ -1,7 +1,7 @@
 //! Running other programs: each is printed first, and a failure says which one it was.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Why a chore stopped, and the exit status that it leaves.
 pub(crate) struct Failure {
@@ -47,14 +47,27 @@ pub(crate) fn cargo() -> Command {
 ///
 /// It stays in our process group: Ctrl-C reaches it too.
 pub(crate) fn run(command: &mut Command, hint: &str) -> Outcome {
+    output(command.stdout(Stdio::inherit()), hint).map(drop)
+}
+
+/// The same, and gives what it prints on standard output.
+pub(crate) fn read(command: &mut Command, hint: &str) -> Outcome<String> {
+    output(command.stdout(Stdio::piped()), hint)
+}
+
+fn output(command: &mut Command, hint: &str) -> Outcome<String> {
     let shown = show(command);
     eprintln!("$ {shown}");
-    let status = command.status().map_err(|e| format!("could not start `{shown}`: {e}\n{hint}"))?;
-    if status.success() {
-        return Ok(());
+    let output = command
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|e| format!("could not start `{shown}`: {e}\n{hint}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Err(Failure { message: format!("`{shown}` failed ({status})\n{hint}"), status: code })
+    let status = output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Err(Failure { message: format!("`{shown}` failed ({})\n{hint}", output.status), status })
 }
 
 /// The command as one would type it at the root, with the variables that are set for it.

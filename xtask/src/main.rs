@@ -3,10 +3,12 @@
 //! Standard library only, and nothing of the project is linked: this builds in a second, and everything else is a
 //! command that it prints before running it.
 
+mod bench;
 mod check;
 mod command;
 mod cuda;
 mod parity;
+mod peers;
 mod python;
 mod train;
 
@@ -15,6 +17,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask train [ARGS]        train: cargo run --release --bin ganlet -- train [ARGS]
 cargo xtask check               all that CI runs, cheapest first: format, lints, documentation, tests
+cargo xtask bench [ARGS]        time the training step beside its bare matrix products; --peers: and PyTorch and JAX
 cargo xtask parity [RUN]        hold this project and PyTorch against each other; brings its own PyTorch
 cargo xtask cuda build [ARGS]   build ganlet for NVIDIA GPUs; needs no CUDA toolkit, no driver and no GPU
 cargo xtask help                this text
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match verb.as_deref() {
         Some("train") => train::run(&args),
         Some("check") => check::run(&args),
+        Some("bench") => bench::run(&args),
         Some("parity") => parity::run(&args),
         Some("cuda") => cuda::run(&args),
         Some("help" | "--help" | "-h") => {

@@ -12,8 +12,6 @@ const USAGE: &str = "usage: cargo xtask parity [--python PYTHON] [RUN]
 RUN     a run directory or a generator.safetensors, whose images PyTorch is to make as well
 PYTHON  an interpreter that has torch, safetensors and numpy; otherwise they are installed into target/parity";
 
-/// For Linux there are smaller PyTorch wheels without CUDA, in PyTorch's own index.
-const PIP_ARGS: &[&str] = &["--extra-index-url", "https://download.pytorch.org/whl/cpu"];
 const PACKAGES: &[&str] = &["torch", "safetensors", "numpy"];
 
 pub(crate) fn run(args: &[String]) -> Outcome {
@@ -33,7 +31,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         None => {
             let venv = dir.join("venv");
             let python = python::venv(&venv)?;
-            python::install(&python, &venv, PIP_ARGS, PACKAGES)?;
+            python::install(&python, &venv, python::WITHOUT_CUDA, PACKAGES)?;
             python
         }
     };

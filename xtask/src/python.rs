@@ -7,6 +7,9 @@ use std::process::Command;
 const NO_PYTHON: &str = "this needs Python 3 with its `venv` module: install them \
     (Debian and Ubuntu: apt install python3-venv) and run it again";
 
+/// For `pip install`: for Linux there are smaller PyTorch wheels without CUDA, in PyTorch's own index.
+pub(crate) const WITHOUT_CUDA: &[&str] = &["--extra-index-url", "https://download.pytorch.org/whl/cpu"];
+
 /// The interpreter of the virtual environment at `dir`, which is made if need be.
 pub(crate) fn venv(dir: &Path) -> Outcome<PathBuf> {
     let python = dir.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`linear`](fn@linear) | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
 //! | [`mlp`](fn@mlp) | several of these in turn | the same, by hand: without the copies that candle makes |
+//! | [`matmul`](fn@matmul) | the matrix product that both are made of, alone | for both factors |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
 //! | [`adam_step`] | one step of Adam, in place | - |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
@@ -44,6 +45,7 @@ mod mlp;
 mod parallel;
 mod pixels;
 mod pool;
+mod product;
 pub mod reference;
 #[doc(hidden)]
 pub mod testing;
@@ -55,3 +57,4 @@ pub use linear::linear;
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp};
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
+pub use product::matmul;

@@ -21,6 +21,20 @@ impl<'a> Mat<'a> {
         Self { data, rows: data.len().checked_div(cols).unwrap_or(0), cols, row_stride: cols, col_stride: 1 }
     }
 
+    /// `rows` by `cols` elements of `data`, each step down or right as far as its stride; `None` where they exceed it.
+    pub(crate) fn strided(
+        data: &'a [f32],
+        [rows, cols]: [usize; 2],
+        [row_stride, col_stride]: [usize; 2],
+    ) -> Option<Self> {
+        if rows > 0 && cols > 0 {
+            let last =
+                (rows - 1).checked_mul(row_stride)?.checked_add((cols - 1).checked_mul(col_stride)?)?;
+            data.get(last)?;
+        }
+        Some(Self { data, rows, cols, row_stride, col_stride })
+    }
+
     pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.cols,

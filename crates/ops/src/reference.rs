@@ -16,6 +16,14 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation
     activation.reference(&x.matmul(&weight.t()?)?.broadcast_add(bias)?)
 }
 
+/// [`matmul`](crate::matmul()) as candle has it.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    a.matmul(b)
+}
+
 /// A layer's gradient before its activation, from its output `y` and the gradient for it.
 ///
 /// # Errors

@@ -1,0 +1,356 @@
+//! What a training step costs, phase by phase, and what its matrix products cost alone: `cargo xtask bench`.
+//!
+//! What is timed is [`train`] itself, on images in memory: an [`Observer`] reads the clock after each step, and networks
+//! that read it around each call of theirs divide the step into phases. Every so many steps the observer takes its turn and
+//! runs the bare products of as many steps, in the same process and on the same threads. So whatever slows the machine down
+//! for a while slows both.
+//!
+//! Prints one line per number, separated by tabs: name, then median, lower and upper quartile, and least over the turns.
+//! Times are in microseconds per step.
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use candle_core::{Device, Result, Tensor, Var};
+use ganlet_models::{Network, Pass};
+use ganlet_ops::matmul;
+use ganlet_train::{Gan, Observer, Recipe, steps_per_epoch, train};
+
+/// The program's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const USAGE: &str = "usage: step [--hidden N] [--batch N] [--steps N] [--alone]
+--hidden N   width of the hidden layers, default 256
+--batch N    images per step, default 100
+--steps N    at least so many, in whole passes over 60,000 images, default 1800
+--alone      no bare products between the steps; a turn is then from one report to the next";
+
+const IMAGES: usize = 60_000;
+const SIDE: usize = 28;
+
+/// Steps in a turn, and repetitions of the products: some 40 ms, short against what disturbs a machine, and long against
+/// what the first step after a turn of the products finds no longer in the caches.
+const TURN: u64 = 20;
+
+/// A step is divided where a network is called and where it is done.
+const PHASES: [&str; 15] = [
+    "batch: gather and noise",
+    "G forward, for D",
+    "real and fake as one batch",
+    "D forward, real and fake",
+    "D's loss and its gradient",
+    "D backward, to its weights",
+    "D's Adam",
+    "G forward, for G",
+    "between G and D",
+    "D forward, fake",
+    "G's loss and its gradient",
+    "D backward, to the images",
+    "between D and G",
+    "G backward, to its weights",
+    "G's Adam",
+];
+
+fn main() -> ExitCode {
+    match Options::parse(std::env::args().skip(1)).and_then(|options| measure(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+struct Options {
+    hidden: usize,
+    batch: usize,
+    steps: u64,
+    alone: bool,
+}
+
+impl Options {
+    fn parse(mut args: impl Iterator<Item = String>) -> Outcome<Self> {
+        let mut options = Self { hidden: 256, batch: 100, steps: 1800, alone: false };
+        while let Some(flag) = args.next() {
+            let mut number = || args.next().and_then(|n| n.parse().ok()).ok_or(USAGE);
+            match flag.as_str() {
+                "--hidden" => options.hidden = number()?,
+                "--batch" => options.batch = number()?,
+                "--steps" => options.steps = number()? as u64,
+                "--alone" => options.alone = true,
+                "--bench" => {} // `cargo bench` says so to every benchmark
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn measure(options: &Options) -> Outcome<()> {
+    let mut recipe = Recipe::named("classic")?;
+    recipe.generator_hidden.fill(options.hidden);
+    recipe.discriminator_hidden.fill(options.hidden);
+    recipe.batch_size = options.batch;
+    let epoch = steps_per_epoch(&recipe, IMAGES)?;
+    recipe.epochs = options.steps.div_ceil(epoch);
+    let turn = if options.alone { recipe.report_every } else { TURN };
+    let steps = recipe.epochs * epoch;
+    if steps < 2 * turn {
+        return Err(format!("{steps} steps are less than two turns of {turn}: ask for more").into());
+    }
+
+    let images = spots()?;
+    let products = if options.alone { Vec::new() } else { products(&recipe)? };
+    let stamps = Stamps::default();
+    let Gan { generator, discriminator, .. } = Gan::new(&recipe, [SIDE, SIDE], &Device::Cpu)?;
+    let timed = (
+        Timed { network: generator, stamps: stamps.clone() },
+        Timed { network: discriminator, stamps: stamps.clone() },
+    );
+    let mut gan = Gan::from_networks(timed.0, timed.1, &recipe);
+    let mut clock = Clock { stamps, turn, products, current: [0.; PHASES.len()], turns: Vec::new() };
+    clock.stamps.now();
+    train(&mut gan, &images, &recipe, &mut clock)?;
+
+    // The first turn warms up.
+    let turns = &clock.turns[1..];
+    let show = |name: &str, value: &dyn Fn(&Turn) -> f64| {
+        let mut values: Vec<f64> = turns.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
+        println!("{name}\t{:.4}\t{:.4}\t{:.4}\t{:.4}", at(2), at(1), at(3), at(0));
+    };
+    println!("threads\t{}", ganlet_ops::threads());
+    println!("turns\t{}\nsteps in a turn\t{turn}", turns.len());
+    show("step", &Turn::step);
+    if !options.alone {
+        let operations: usize = clock.products.iter().map(|p| p.operations()).sum();
+        println!(
+            "products in a step\t{}\nGFLOP in a step\t{:.4}",
+            clock.products.len(),
+            operations as f64 / 1e9
+        );
+        show("products", &|turn| turn.products);
+        show("ratio", &|turn| turn.step() / turn.products);
+    }
+    for (at, name) in PHASES.iter().enumerate() {
+        show(&format!("phase: {name}"), &|turn| turn.phases[at]);
+    }
+    Ok(())
+}
+
+/// Moments within a step.
+#[derive(Clone, Default)]
+struct Stamps(Rc<RefCell<Vec<Instant>>>);
+
+impl Stamps {
+    fn now(&self) {
+        self.0.borrow_mut().push(Instant::now());
+    }
+}
+
+/// A network that leaves a stamp before and after each of its calls.
+struct Timed<N> {
+    network: N,
+    stamps: Stamps,
+}
+
+impl<N: Network> Network for Timed<N> {
+    type Pass = Timed<N::Pass>;
+
+    fn forward(&self, input: &Tensor) -> Result<Self::Pass> {
+        self.stamps.now();
+        let pass = self.network.forward(input);
+        self.stamps.now();
+        Ok(Timed { network: pass?, stamps: self.stamps.clone() })
+    }
+
+    fn parameters(&self) -> &[(String, Var)] {
+        self.network.parameters()
+    }
+}
+
+impl<P: Pass> Pass for Timed<P> {
+    fn output(&self) -> &Tensor {
+        self.network.output()
+    }
+
+    fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
+        self.stamps.now();
+        let gradients = self.network.parameter_gradients(gradient);
+        self.stamps.now();
+        gradients
+    }
+
+    fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
+        self.stamps.now();
+        let gradient = self.network.input_gradient(gradient);
+        self.stamps.now();
+        gradient
+    }
+}
+
+/// Microseconds per step, the means of a turn.
+struct Turn {
+    phases: [f64; PHASES.len()],
+    products: f64,
+}
+
+impl Turn {
+    fn step(&self) -> f64 {
+        self.phases.iter().sum()
+    }
+}
+
+/// Reads the clock after each step, and takes its turn with the products.
+struct Clock {
+    stamps: Stamps,
+    turn: u64,
+    products: Vec<Product>,
+    /// The phases of this turn's steps so far, summed up.
+    current: [f64; PHASES.len()],
+    turns: Vec<Turn>,
+}
+
+impl<G, D> Observer<G, D> for Clock {
+    fn on_step(&mut self, step: u64) {
+        self.stamps.now();
+        {
+            let mut stamps = self.stamps.0.borrow_mut();
+            assert_eq!(
+                stamps.len(),
+                PHASES.len() + 1,
+                "a step calls its networks otherwise than PHASES says"
+            );
+            for (sum, pair) in self.current.iter_mut().zip(stamps.windows(2)) {
+                *sum += (pair[1] - pair[0]).as_secs_f64() * 1e6;
+            }
+            stamps.clear();
+        }
+        if step.is_multiple_of(self.turn) {
+            let mean = |sum: f64| sum / self.turn as f64;
+            let start = Instant::now();
+            for _ in 0..self.turn {
+                for product in &self.products {
+                    black_box(product.run());
+                }
+            }
+            let products = mean(start.elapsed().as_secs_f64() * 1e6);
+            self.turns.push(Turn { phases: std::mem::take(&mut self.current).map(mean), products });
+        }
+        // The next step begins.
+        self.stamps.now();
+    }
+}
+
+/// A product of a step, its factors as the step sees them: the weights as they lie, or a view of them.
+struct Product(Tensor, Tensor);
+
+impl Product {
+    fn run(&self) -> Tensor {
+        matmul(&self.0, &self.1).expect("the factors fit, as the first run has shown")
+    }
+
+    /// Multiplications and additions.
+    fn operations(&self) -> usize {
+        2 * self.0.elem_count() * self.1.dims()[1]
+    }
+}
+
+/// Every product of one step, in the step's order.
+fn products(recipe: &Recipe) -> Result<Vec<Product>> {
+    let widths = |ends: [usize; 2], hidden: &[usize]| [&ends[..1], hidden, &ends[1..]].concat();
+    let generator = Layers::new(&widths([recipe.latent, SIDE * SIDE], &recipe.generator_hidden))?;
+    let discriminator = Layers::new(&widths([SIDE * SIDE, 1], &recipe.discriminator_hidden))?;
+    let batch = recipe.batch_size;
+    let mut products = Vec::new();
+
+    // D learns: real and fake images are one batch.
+    let fake = generator.values(batch)?;
+    generator.forward(&fake, &mut products)?;
+    let judged = discriminator.values(2 * batch)?;
+    discriminator.forward(&judged, &mut products)?;
+    discriminator.backward(&judged, Wanted::Parameters, &mut products)?;
+
+    // G learns.
+    let fake = generator.values(batch)?;
+    generator.forward(&fake, &mut products)?;
+    let judged = discriminator.values(batch)?;
+    discriminator.forward(&judged, &mut products)?;
+    discriminator.backward(&judged, Wanted::Input, &mut products)?;
+    generator.backward(&fake, Wanted::Parameters, &mut products)?;
+
+    for Product(a, b) in &products {
+        matmul(a, b)?;
+    }
+    Ok(products)
+}
+
+/// The weights of a network, `(out, in)` each.
+struct Layers(Vec<Tensor>);
+
+/// What a pass holds for each layer: its input `(B, in)` and the gradient for its output `(B, out)`.
+type Values = Vec<(Tensor, Tensor)>;
+
+#[derive(PartialEq)]
+enum Wanted {
+    Parameters,
+    Input,
+}
+
+impl Layers {
+    fn new(widths: &[usize]) -> Result<Self> {
+        widths.windows(2).map(|pair| tensor(pair[1], pair[0])).collect::<Result<_>>().map(Self)
+    }
+
+    fn values(&self, batch: usize) -> Result<Values> {
+        self.0.iter().map(|w| Ok((tensor(batch, w.dim(1)?)?, tensor(batch, w.dim(0)?)?))).collect()
+    }
+
+    fn forward(&self, values: &Values, products: &mut Vec<Product>) -> Result<()> {
+        for (weight, (x, _)) in self.0.iter().zip(values) {
+            products.push(Product(x.clone(), weight.t()?));
+        }
+        Ok(())
+    }
+
+    /// From the last layer to the first, whose input's gradient is wanted only where no parameter's is.
+    fn backward(&self, values: &Values, wanted: Wanted, products: &mut Vec<Product>) -> Result<()> {
+        for (at, (weight, (x, gradient))) in self.0.iter().zip(values).enumerate().rev() {
+            if at > 0 || wanted == Wanted::Input {
+                products.push(Product(gradient.clone(), weight.clone()));
+            }
+            if wanted == Wanted::Parameters {
+                products.push(Product(gradient.t()?, x.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `(rows, cols)` in `[-1, 1)`.
+fn tensor(rows: usize, cols: usize) -> Result<Tensor> {
+    let value = |i: usize| (i * 7919 % 2003) as f32 / 1001.5 - 1.;
+    Tensor::from_vec((0..rows * cols).map(value).collect(), (rows, cols), &Device::Cpu)
+}
+
+/// Images to train on, `(60,000, 784)` u8: on each a bright spot of radius 7 in another place, black around it. (On noise D would win at once, and
+/// train on with vanishing gradients.)
+fn spots() -> Result<Tensor> {
+    let mut pixels = Vec::with_capacity(IMAGES * SIDE * SIDE);
+    for image in 0..IMAGES {
+        // Between 8 and 19: the spot lies on the image.
+        let (x, y) = (8 + image * 7919 % 12, 8 + image * 104_729 / 12 % 12);
+        for at in 0..SIDE * SIDE {
+            let distance = (at % SIDE).abs_diff(x).pow(2) + (at / SIDE).abs_diff(y).pow(2);
+            pixels.push(255usize.saturating_sub(5 * distance) as u8);
+        }
+    }
+    Tensor::from_vec(pixels, (IMAGES, SIDE * SIDE), &Device::Cpu)
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""A training step of recipe `classic` in JAX on the CPU, jitted whole, timed. `cargo xtask bench --peers` runs it.
+
+scan  a hundred steps per call, under lax.scan
+step  one step per call
+
+Both donate their state, so that XLA can update it in place; take their batches from u8 images in memory, in a fresh
+order each epoch; and read the losses once per INTERVAL steps, as Ganlet does. The images are made here: a bright spot of
+radius 7 in another place on each. Real and fake images pass through D as one batch, as in Ganlet.
+
+XLA makes its threads one per core that the process may use, so the process limits itself to as many (on Linux; elsewhere
+it only tells one thread from all).
+
+usage:  pip install jax optax numpy
+        python scripts/peers/jax_step.py scan|step [--threads N] [--hidden N] [--batch N] [--intervals N]
+
+Prints one line: the name, and milliseconds per step, the median over the intervals after the first; tab-separated.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from functools import partial
+
+IMAGES, SIDE, LATENT = 60_000, 28, 64
+# From one reading of the losses to the next: the recipe's report_every.
+INTERVAL = 300
+SCANNED = 100
+
+parser = argparse.ArgumentParser()
+parser.add_argument("mode", choices=["scan", "step"])
+for flag, default in [("--threads", 1), ("--hidden", 256), ("--batch", 100), ("--intervals", 3)]:
+    parser.add_argument(flag, type=int, default=default)
+options = parser.parse_args()
+
+# Before JAX is loaded.
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+if options.threads == 1:
+    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+import optax  # noqa: E402
+
+
+def spots():
+    image = np.arange(IMAGES)
+    x, y = 8 + image * 7919 % 12, 8 + image * 104_729 // 12 % 12
+    side = np.arange(SIDE)
+    distance = ((side - x[:, None]) ** 2)[:, None, :] + ((side - y[:, None]) ** 2)[:, :, None]
+    return jnp.asarray(np.maximum(255 - 5 * distance, 0).astype(np.uint8).reshape(IMAGES, SIDE * SIDE))
+
+
+def initial(key, widths):
+    layers = []
+    for inputs, outputs in zip(widths, widths[1:]):
+        key, for_weight, for_bias = jax.random.split(key, 3)
+        draw = partial(jax.random.uniform, minval=-(inputs**-0.5), maxval=inputs**-0.5)
+        layers.append((draw(for_weight, (inputs, outputs)), draw(for_bias, (outputs,))))
+    return layers
+
+
+def forward(layers, x):
+    *before, (weight, bias) = layers
+    for w, b in before:
+        x = jax.nn.leaky_relu(x @ w + b, 0.2)
+    return x @ weight + bias
+
+
+def generate(generator, latents):
+    return jnp.tanh(forward(generator, latents))
+
+
+# Binary cross-entropy on logits, against 1 and against 0.
+def against_one(logits):
+    return jax.nn.softplus(-logits).mean()
+
+
+def against_zero(logits):
+    return jax.nn.softplus(logits).mean()
+
+
+adam = optax.adam(3e-4, b1=0.9, b2=0.999, eps=1e-8)
+B = options.batch
+
+
+def update(loss, parameters, moments):
+    value, gradient = jax.value_and_grad(loss)(parameters)
+    change, moments = adam.update(gradient, moments)
+    return value, optax.apply_updates(parameters, change), moments
+
+
+def step(images, order, state, at):
+    generator, discriminator, generator_moments, discriminator_moments, key = state
+    key, for_d, for_g = jax.random.split(key, 3)
+    indices = jax.lax.dynamic_slice(order, (at * B,), (B,))
+    real = images[indices].astype(jnp.float32) * (2 / 255) - 1
+    fake = generate(generator, jax.random.normal(for_d, (B, LATENT)))
+
+    def d_loss(discriminator):
+        logits = forward(discriminator, jnp.concatenate([real, fake]))
+        return against_one(logits[:B]) + against_zero(logits[B:])
+
+    d_value, discriminator, discriminator_moments = update(d_loss, discriminator, discriminator_moments)
+    latents = jax.random.normal(for_g, (B, LATENT))
+
+    def g_loss(generator):
+        return against_one(forward(discriminator, generate(generator, latents)))
+
+    g_value, generator, generator_moments = update(g_loss, generator, generator_moments)
+    return (generator, discriminator, generator_moments, discriminator_moments, key), (d_value, g_value)
+
+
+@partial(jax.jit, donate_argnums=2)
+def one(images, order, state, at):
+    return step(images, order, state, at)
+
+
+@partial(jax.jit, donate_argnums=2)
+def many(images, order, state, first):
+    return jax.lax.scan(partial(step, images, order), state, first + jnp.arange(SCANNED))
+
+
+call, steps = (many, SCANNED) if options.mode == "scan" else (one, 1)
+images = spots()
+hidden = [options.hidden] * 2
+generator = initial(jax.random.key(0), [LATENT, *hidden, SIDE * SIDE])
+discriminator = initial(jax.random.key(1), [SIDE * SIDE, *hidden, 1])
+state = (generator, discriminator, adam.init(generator), adam.init(discriminator), jax.random.key(2))
+rng = np.random.default_rng(0)
+per_epoch = IMAGES // B // steps * steps
+order, at, times = None, per_epoch, []
+# The first interval warms up, and compiles.
+for _ in range(1 + options.intervals):
+    start = time.perf_counter()
+    for _ in range(0, INTERVAL, steps):
+        if at + steps > per_epoch:
+            order, at = jnp.asarray(rng.permutation(IMAGES).astype(np.int32)), 0
+        state, losses = call(images, order, state, at)
+        at += steps
+    values = [float(loss if loss.ndim == 0 else loss[-1]) for loss in losses]
+    times.append((time.perf_counter() - start) / INTERVAL * 1e3)
+    assert all(np.isfinite(values)), values
+print(f"JAX {jax.__version__}, {options.mode}", f"{statistics.median(times[1:]):.4f}", sep="\t")

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""A training step of recipe `classic` in PyTorch on the CPU, timed. `cargo xtask bench --peers` runs it beside ours.
+
+published  as tutorials have it: both losses reach G and D, BCELoss on probabilities, Adam as it comes
+best       the fakes of the D step detached, D's weights frozen in the G step, fused Adam
+compile    the same, both losses under torch.compile
+
+All modes take their batches from u8 images in memory, in a fresh order each epoch, and read the losses once per
+INTERVAL steps, as Ganlet does. The images are made here: a bright spot of radius 7 in another place on each.
+
+usage:  pip install torch numpy
+        python scripts/peers/torch_step.py published|best|compile [--threads N] [--hidden N] [--batch N] [--intervals N]
+
+Prints one line: the name, and milliseconds per step, the median over the intervals after the first; tab-separated.
+"""
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+IMAGES, SIDE, LATENT = 60_000, 28, 64
+# From one reading of the losses to the next: the recipe's report_every.
+INTERVAL = 300
+
+parser = argparse.ArgumentParser()
+parser.add_argument("mode", choices=["published", "best", "compile"])
+for flag, default in [("--threads", 1), ("--hidden", 256), ("--batch", 100), ("--intervals", 3)]:
+    parser.add_argument(flag, type=int, default=default)
+options = parser.parse_args()
+lean = options.mode != "published"
+torch.set_num_threads(options.threads)
+torch.manual_seed(0)
+
+
+def spots():
+    image = np.arange(IMAGES)
+    x, y = 8 + image * 7919 % 12, 8 + image * 104_729 // 12 % 12
+    side = np.arange(SIDE)
+    distance = ((side - x[:, None]) ** 2)[:, None, :] + ((side - y[:, None]) ** 2)[:, :, None]
+    return torch.from_numpy(np.maximum(255 - 5 * distance, 0).astype(np.uint8).reshape(IMAGES, SIDE * SIDE))
+
+
+def network(widths, last):
+    layers = []
+    for inputs, outputs in zip(widths, widths[1:]):
+        layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers[:-1], last)
+
+
+images = spots()
+hidden = [options.hidden] * 2
+generator = network([LATENT, *hidden, SIDE * SIDE], nn.Tanh())
+discriminator = network([SIDE * SIDE, *hidden, 1], nn.Sigmoid())
+adam = {"lr": 3e-4, "betas": (0.9, 0.999), "eps": 1e-8}
+if lean:
+    adam["fused"] = True
+generator_adam = torch.optim.Adam(generator.parameters(), **adam)
+discriminator_adam = torch.optim.Adam(discriminator.parameters(), **adam)
+bce = nn.BCELoss()
+ones, zeros = torch.ones(options.batch, 1), torch.zeros(options.batch, 1)
+
+
+def discriminator_loss(real, latents):
+    fake = generator(latents)
+    if lean:
+        fake = fake.detach()
+    return bce(discriminator(real), ones) + bce(discriminator(fake), zeros)
+
+
+def generator_loss(latents):
+    return bce(discriminator(generator(latents)), ones)
+
+
+if options.mode == "compile":
+    discriminator_loss, generator_loss = torch.compile(discriminator_loss), torch.compile(generator_loss)
+
+
+def step(indices):
+    real = images[indices].float() * (2 / 255) - 1
+    d_loss = discriminator_loss(real, torch.randn(options.batch, LATENT))
+    discriminator_adam.zero_grad()
+    d_loss.backward()
+    discriminator_adam.step()
+
+    if lean:
+        discriminator.requires_grad_(False)
+    g_loss = generator_loss(torch.randn(options.batch, LATENT))
+    generator_adam.zero_grad()
+    g_loss.backward()
+    generator_adam.step()
+    if lean:
+        discriminator.requires_grad_(True)
+    return d_loss, g_loss
+
+
+def batches():
+    while True:
+        order = torch.randperm(IMAGES)
+        yield from order[: IMAGES // options.batch * options.batch].split(options.batch)
+
+
+batch = batches()
+times = []
+# The first interval warms up (and compiles).
+for _ in range(1 + options.intervals):
+    start = time.perf_counter()
+    for _ in range(INTERVAL):
+        losses = step(next(batch))
+    values = [loss.item() for loss in losses]
+    times.append((time.perf_counter() - start) / INTERVAL * 1e3)
+    assert all(np.isfinite(values)), values
+print(f"PyTorch {torch.__version__}, {options.mode}", f"{statistics.median(times[1:]):.4f}", sep="\t")
