@@ -32,6 +32,7 @@ fn fetch(name: &str, data_dir: &Option<PathBuf>, offline: bool) -> Result<()> {
     let fetched = fetched?;
     if fetched.folder.is_none() {
         console::note(format_args!("{name} is drawn on the fly: there is nothing to fetch."));
+        return Ok(());
     }
     let lines = fetched.files.iter().map(|file| {
         let how = if file.downloaded { "downloaded" } else { "at hand" };

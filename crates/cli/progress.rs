@@ -61,7 +61,7 @@ impl Download {
 
 /// The course of a training.
 ///
-/// On a terminal, a bar with the latest numbers and above it a line per epoch; elsewhere, a line per report.
+/// A line per report; on a terminal, under them a bar with the latest numbers.
 pub(crate) struct Training {
     voice: Voice,
     epochs: u64,
@@ -103,29 +103,22 @@ impl Training {
 
     /// After every report; `rate` is in steps per second.
     pub(crate) fn report(&mut self, report: &Report, rate: f64) {
-        match self.voice {
+        let numbers = numbers(report);
+        let line = format!(
+            "Epoch [{}/{}], Step [{}/{}], {numbers}",
+            report.epoch,
+            self.epochs,
+            (report.step - 1) % self.steps_per_epoch + 1,
+            self.steps_per_epoch,
+        );
+        match &self.voice {
             Voice::Silent => {}
-            Voice::Lines => console::note(format_args!(
-                "Epoch [{}/{}], Step [{}/{}], {}, {rate:.0} steps/s",
-                report.epoch,
-                self.epochs,
-                (report.step - 1) % self.steps_per_epoch + 1,
-                self.steps_per_epoch,
-                numbers(report),
-            )),
-            Voice::Bar(_) => {
-                self.numbers = numbers(report);
+            Voice::Lines => console::note(format_args!("{line}, {rate:.0} steps/s")),
+            Voice::Bar(bar) => {
+                bar.println(line);
+                self.numbers = numbers;
                 self.show(report.step);
             }
-        }
-    }
-
-    /// After every epoch.
-    pub(crate) fn epoch(&mut self, epoch: u64) {
-        if let Voice::Bar(bar) = &self.voice
-            && !self.numbers.is_empty()
-        {
-            bar.println(format!("Epoch [{epoch}/{}], {}", self.epochs, self.numbers));
         }
     }
 

@@ -100,7 +100,6 @@ impl<'a> Recorder<'a> {
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
         files::replace(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
         files::replace(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
-        self.progress.epoch(epoch);
         Ok(())
     }
 }

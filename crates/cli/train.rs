@@ -237,10 +237,15 @@ fn facts(request: &Request) -> Result<Facts> {
     };
     match load(&Request { name: published, ..at_hand.clone() }, true) {
         Ok(loaded) => Ok(Facts::of(&loaded)),
-        Err(Error::Data(ganlet_data::Error::NotFound { .. })) => match published {
-            Some(name) if !request.offline => Ok(Facts::to_download(name)),
-            _ => Ok(Facts::of(&load(&at_hand, true)?)),
-        },
+        // Not at hand, or not all of it: what is missing would be downloaded.
+        Err(Error::Data(ganlet_data::Error::NotFound { .. } | ganlet_data::Error::MissingFile { .. }))
+            if request.data_dir.is_none() =>
+        {
+            match published {
+                Some(name) if !request.offline => Ok(Facts::to_download(name)),
+                _ => Ok(Facts::of(&load(&at_hand, true)?)),
+            }
+        }
         Err(error) => Err(error),
     }
 }

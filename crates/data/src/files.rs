@@ -2,6 +2,7 @@
 
 use crate::catalog::{Digest, FILES, Name, Origin, RANKS};
 use crate::dataset::{Dataset, Split, content_hash};
+use crate::locate::{self, Place};
 use crate::{Error, Result, gzip, hash, idx};
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,13 @@ impl Files {
             None => self.dataset.digest() == crate::synthetic::DIGEST,
         })
     }
+}
+
+/// Whether the files in `place` are not those of `origin` but of another data set that is known, and may be there: the
+/// folder does not bear a name. Files that cannot be read are nobody's.
+pub(crate) fn are_anothers(place: &Place, origin: &Origin) -> bool {
+    let read = || Files::read(locate::files(&place.folder).ok()??, true).ok();
+    !place.own && read().is_some_and(|files| files.check(origin).is_err() && files.identify().is_some())
 }
 
 /// Fails unless the file is number `which` of `origin`'s.

@@ -111,17 +111,24 @@ pub enum Error {
         found: usize,
     },
     /// The bytes go on after the last element.
-    #[error("bytes after the end: a header of {dims:?} expects {expected} bytes of data, found {}{found}",
-        if *.inflating { "at least " } else { "" })]
+    #[error("bytes after the end: a header of {dims:?} expects {expected} bytes of data, found {found}")]
     TrailingBytes {
         /// The size of each dimension.
         dims: Vec<usize>,
         /// Their product.
         expected: usize,
-        /// The number of bytes after the header; for gzip, where inflating stopped.
+        /// The number of bytes after the header.
         found: usize,
-        /// Whether the bytes were gzip.
-        inflating: bool,
+    },
+    /// The gzip stream goes on after the last element. It was inflated to there and no further, however long it is.
+    #[error(
+        "the gzip stream inflates beyond what its header says: {dims:?} expects {expected} bytes of data, found more"
+    )]
+    InflatesBeyond {
+        /// The size of each dimension.
+        dims: Vec<usize>,
+        /// Their product.
+        expected: usize,
     },
     /// The product of the dimensions is beyond what can be addressed.
     #[error("the dimensions {dims:?} are too large: their product overflows")]
@@ -254,12 +261,12 @@ fn parse(bytes: &[u8], rank: Option<usize>) -> Result<Array, Error> {
     let mut input = gzip::Input::new(bytes);
     let mut start = [0; 4];
     let found = input.fill(&mut start)?;
-    if found < start.len() {
-        return Err(Error::TruncatedHeader { expected: start.len(), found });
-    }
     let [zero, zero2, code, dimensions] = start;
     if [zero, zero2] != [0, 0] {
         return Err(Error::Magic { found: [zero, zero2] });
+    }
+    if found < start.len() {
+        return Err(Error::TruncatedHeader { expected: start.len(), found });
     }
     match ElementType::from_code(code) {
         Some(ElementType::U8) => {}
@@ -291,7 +298,10 @@ fn parse(bytes: &[u8], rank: Option<usize>) -> Result<Array, Error> {
     }
     let (more, inflating) = input.rest()?;
     if more > 0 {
-        return Err(Error::TrailingBytes { dims, expected, found: expected.saturating_add(more), inflating });
+        return Err(match inflating {
+            true => Error::InflatesBeyond { dims, expected },
+            false => Error::TrailingBytes { dims, expected, found: expected.saturating_add(more) },
+        });
     }
     Ok(Array { dims, data })
 }

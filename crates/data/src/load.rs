@@ -100,7 +100,7 @@ pub struct Loaded {
 pub fn load(request: &Request, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Loaded> {
     match (request.name, &request.data_dir) {
         (Some(name), _) => named(name, request, progress),
-        (None, Some(dir)) => folder(dir),
+        (None, Some(dir)) => folder(dir, request),
         (None, None) => named(Name::Mnist, request, progress).or_else(|error| match error {
             Error::NotFound { .. } | Error::NoCacheFolder | Error::Write { .. } | Error::Download { .. } => {
                 Ok(Loaded { fallback: Some(error.to_string()), ..drawn()? })
@@ -127,13 +127,18 @@ fn drawn() -> Result<Loaded> {
     Ok(Loaded { dataset: synthetic::standard()?, source: Source::Drawn, fallback: None })
 }
 
-/// A folder of the user's own.
-fn folder(dir: &Path) -> Result<Loaded> {
+/// A folder of the user's own: the files in it, or else the first data set in a subfolder that bears its name.
+fn folder(dir: &Path, request: &Request) -> Result<Loaded> {
     if !dir.is_dir() {
         return Err(Error::MissingFolder { path: dir.to_owned() });
     }
-    let paths = locate::files(dir)?
-        .ok_or_else(|| Error::MissingFile { folder: dir.to_owned(), missing: crate::catalog::FILES[0] })?;
+    let Some(paths) = locate::files(dir)? else {
+        let there = |name: &Name| matches!(locate::files(&dir.join(name.as_str())), Ok(Some(_)));
+        return match Name::ALL.into_iter().find(there) {
+            Some(name) => named(name, request, &mut |_| {}),
+            None => Err(Error::MissingFile { folder: dir.to_owned(), missing: crate::catalog::FILES[0] }),
+        };
+    };
     let mut files = Files::read(paths, true)?;
     if let Some(name) = files.identify() {
         files.dataset.rename(name.as_str());

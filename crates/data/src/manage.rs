@@ -25,15 +25,23 @@ pub struct FetchedFile {
     pub downloaded: bool,
 }
 
-/// Completes the files of a data set where downloads go, `data_dir/NAME` or else `cache_dir/NAME`: the missing are
-/// downloaded, the damaged replaced.
+/// Makes sure that a data set is at hand. Where [`load`] would find it, nothing is done; otherwise its files are completed
+/// where downloads go, `data_dir/NAME` or else `cache_dir/NAME`: the missing are downloaded, the damaged replaced.
 ///
 /// # Errors
 /// The variant of [`Error`] that says what is wrong: [`Error::NotFound`] where a file is needed and `request` is offline.
 pub fn fetch(name: Name, request: &Request, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Fetched> {
-    match name.origin() {
-        Some(origin) => complete(&request.origin(origin), request, progress),
-        None => Ok(Fetched { folder: None, files: Vec::new() }),
+    let Some(origin) = name.origin() else {
+        return Ok(Fetched { folder: None, files: Vec::new() });
+    };
+    let at_hand = Request { name: Some(name), offline: true, ..request.clone() };
+    match load(&at_hand, progress) {
+        Ok(loaded) => match loaded.source.folder() {
+            Some(folder) => fetched(folder.to_owned(), [false; 4]),
+            None => Ok(Fetched { folder: None, files: Vec::new() }),
+        },
+        Err(error) if request.offline => Err(error),
+        Err(_) => complete(&request.origin(origin), request, progress),
     }
 }
 
@@ -44,18 +52,11 @@ pub(crate) fn complete(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Fetched> {
     let folder = locate::destination(origin.name, request)?;
-    if request.offline {
-        let complete = locate::files(&folder)?;
-        let paths =
-            complete.ok_or_else(|| Error::NotFound { name: origin.name, looked: vec![folder.clone()] })?;
-        for (which, path) in paths.iter().enumerate() {
-            files::verify(path, which, origin)?;
-        }
-    }
-    let downloaded = match request.offline {
-        true => [false; 4],
-        false => download::missing(origin, &folder, true, &request.patience, progress)?,
-    };
+    let downloaded = download::missing(origin, &folder, true, &request.patience, progress)?;
+    fetched(folder, downloaded)
+}
+
+fn fetched(folder: PathBuf, downloaded: [bool; 4]) -> Result<Fetched> {
     let paths = locate::files(&folder)?.ok_or_else(|| Error::MissingFolder { path: folder.clone() })?;
     let files = paths.into_iter().zip(downloaded).map(|(path, downloaded)| {
         let bytes = size(&path)?;
@@ -90,6 +91,10 @@ pub(crate) fn inspect(origin: &Origin, request: &Request) -> Result<Vec<Verdict>
     for place in locate::places(origin.name, request) {
         let found = FILES.map(|stem| locate::file(&place.folder, stem));
         if found.iter().all(Option::is_none) {
+            looked.push(place.folder);
+            continue;
+        }
+        if files::are_anothers(&place, origin) {
             looked.push(place.folder);
             continue;
         }

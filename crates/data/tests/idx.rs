@@ -40,6 +40,7 @@ fn each_fault_has_its_variant() {
     assert!(matches!(idx::read(&[]), Err(Error::Empty)));
     fails(b"PK\x03\x04 a zip archive", |e| matches!(e, Error::Magic { found: [b'P', b'K'] }));
     fails(b"<!DOCTYPE html>", |e| matches!(e, Error::Magic { .. }));
+    fails(b"P5\n", |e| matches!(e, Error::Magic { .. }));
     fails(&[0, 0, 0x0A, 3], |e| matches!(e, Error::UnknownType { found: 0x0A }));
     for (code, known) in [
         (9, ElementType::I8),
@@ -54,7 +55,9 @@ fn each_fault_has_its_variant() {
     fails(&[0, 0, 8], |e| matches!(e, Error::TruncatedHeader { expected: 4, found: 3 }));
     fails(&claim(&[2, 2, 3], 0)[..9], |e| matches!(e, Error::TruncatedHeader { expected: 16, found: 9 }));
     fails(&claim(&[2, 2, 3], 11), |e| matches!(e, Error::TruncatedData { expected: 12, found: 11, .. }));
-    fails(&claim(&[2, 2, 3], 13), |e| matches!(e, Error::TrailingBytes { expected: 12, found: 13, .. }));
+    let long = claim(&[2, 2, 3], 13);
+    assert!(matches!(idx::read(&long), Err(Error::TrailingBytes { expected: 12, found: 13, .. })));
+    assert!(matches!(idx::read(&gzip(&long)), Err(Error::InflatesBeyond { expected: 12, .. })));
     fails(&claim(&[2, 0, 3], 0), |e| matches!(e, Error::ZeroItems { dims } if dims == &[2, 0, 3]));
     fails(&claim(&[u32::MAX; 3], 20), |e| matches!(e, Error::Overflow { .. }));
 
@@ -101,7 +104,7 @@ fn lies_and_bombs_allocate_little() {
     assert!(bomb.len() < 80_000);
     for bytes in [&lie, &gzip(&lie), &bomb] {
         let (result, largest) = largest_allocation(|| idx::read(bytes));
-        assert!(matches!(result, Err(Error::TruncatedData { .. } | Error::TrailingBytes { .. })));
+        assert!(matches!(result, Err(Error::TruncatedData { .. } | Error::InflatesBeyond { .. })));
         assert!(largest < 1 << 20, "{largest} bytes");
     }
 }

@@ -79,7 +79,7 @@ impl Discriminator {
     /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata.
     ///
     /// # Errors
-    /// When the weights cannot be read from the device.
+    /// When a weight is not a finite number, or the device cannot be read.
     pub fn to_bytes(&self, extra: &BTreeMap<String, String>) -> Result<Vec<u8>> {
         weights::to_bytes(&self.mlp, weights::Kind::Discriminator, &self.config, extra)
     }

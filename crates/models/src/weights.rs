@@ -65,7 +65,7 @@ pub(crate) fn to_bytes(
         .parameters()
         .iter()
         .map(|(name, var)| {
-            let values = var.flatten_all()?.to_vec1::<f32>()?;
+            let values = finite(name, var.flatten_all()?.to_vec1::<f32>()?)?;
             let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
             Ok((name, var.dims().to_vec(), bytes))
         })
@@ -158,14 +158,22 @@ fn parameters(file: &SafeTensors, config: &MlpConfig, device: &Device) -> Result
         }
         let values: Vec<f32> =
             view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-        if let Some(position) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::NotFinite { tensor: name, position, found: values[position] });
-        }
+        let values = finite(&name, values)?;
         parameters.push((name, Var::from_vec(values, expected, device)?));
     }
     let unexpected = file.names().into_iter().find(|name| !parameters.iter().any(|(known, _)| known == name));
     match unexpected {
         Some(tensor) => Err(Error::UnexpectedTensor { tensor: tensor.to_owned() }),
         None => Ok(parameters),
+    }
+}
+
+/// The values, if they are all numbers.
+fn finite(tensor: &str, values: Vec<f32>) -> Result<Vec<f32>> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(position) => {
+            Err(Error::NotFinite { tensor: tensor.to_owned(), position, found: values[position] })
+        }
+        None => Ok(values),
     }
 }

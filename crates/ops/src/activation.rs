@@ -16,6 +16,16 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Refuses a slope that is not positive: the result would not tell the sign of what it was made from.
+    pub(crate) fn check(self, op: &str) -> Result<()> {
+        match self {
+            Self::LeakyRelu(slope) if slope.is_nan() || slope <= 0. => {
+                candle_core::bail!("{op}: expected a LeakyReLU with a positive slope, found {slope}")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Adds `bias` to `row` and applies the activation, in place.
     #[inline(always)]
     pub(crate) fn apply(self, row: &mut [f32], bias: &[f32]) {

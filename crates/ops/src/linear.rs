@@ -18,6 +18,7 @@ const NAME: &str = "linear";
 /// When a rank is not as above, the sizes or dtypes do not fit, or devices differ.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
     check_shapes(NAME, x.dims2()?.1, weight, bias)?;
+    activation.check(NAME)?;
     if !applies(&[x, weight, bias]) {
         return reference::linear(x, weight, bias, activation);
     }
@@ -27,11 +28,11 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation
 /// Checks `weight (out, inputs)` and `bias (out,)`, and gives `out`.
 pub(crate) fn check_shapes(op: &str, inputs: usize, weight: &Tensor, bias: &Tensor) -> Result<usize> {
     let (outputs, expected) = weight.dims2()?;
-    if inputs == expected && bias.dims() == [outputs] {
+    if inputs == expected && inputs > 0 && bias.dims() == [outputs] {
         return Ok(outputs);
     }
     Err(Error::msg(format!(
-        "{op}: for an input of {inputs} columns expected a weight (out, {inputs}) and a bias (out,), found {:?} and {:?}",
+        "{op}: for an input of {inputs} columns expected a weight (out, {inputs}), of at least one column, and a bias (out,), found {:?} and {:?}",
         weight.shape(),
         bias.shape()
     )))

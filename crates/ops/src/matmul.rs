@@ -70,6 +70,12 @@ pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) +
         false => (m.max(1), COLUMNS),
     };
     let tiles_across = n.div_ceil(width);
+    if k == 0 {
+        // A sum of nothing; there is nothing to point to either.
+        let mut out = vec![0.; m * n];
+        out.chunks_exact_mut(n.max(1)).enumerate().for_each(|(row, values)| finish(row, 0, values));
+        return out;
+    }
     let mut out = Vec::<f32>::with_capacity(m * n);
     let shared = SharedMut(out.as_mut_ptr());
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {

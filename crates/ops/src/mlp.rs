@@ -48,6 +48,7 @@ pub fn mlp(x: &Tensor, layers: &[Layer]) -> Result<MlpPass> {
     let mut width = x.dims2()?.1;
     for layer in layers {
         width = check_shapes(NAME, width, &layer.weight, &layer.bias)?;
+        layer.activation.check(NAME)?;
     }
     if layers.is_empty() {
         candle_core::bail!("{NAME}: expected at least one layer");

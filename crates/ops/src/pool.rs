@@ -11,7 +11,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, TryLockError};
 use std::thread::{self, Thread};
 
 /// How often a thread looks before it lets others run between two looks: some ten microseconds. Whoever it waits for may need this core.
@@ -29,19 +29,29 @@ const YIELDS: u32 = 1 << 11;
 pub(crate) fn run(pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
     static POOL: OnceLock<Pool> = OnceLock::new();
     let pool = POOL.get_or_init(|| Pool::new(threads().saturating_sub(1)));
-    match pool.caller.try_lock() {
-        Ok(mut counters) if !pool.helpers.is_empty() => pool.run(&mut counters, pieces, piece),
+    let counters = match pool.caller.try_lock() {
+        // A piece that panicked has left nothing behind: the counters are set anew for each loop.
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+        Ok(counters) => Some(counters),
+    };
+    match counters {
+        Some(mut counters) if !pool.helpers.is_empty() => pool.run(&mut counters, pieces, piece),
         _ => (0..pieces).for_each(piece),
     }
 }
 
-/// The number of threads: `CANDLE_NUM_THREADS`, else `RAYON_NUM_THREADS`, else one per core; as candle has it.
+/// More threads than this are a slip of the finger.
+const MOST_THREADS: usize = 256;
+
+/// The number of threads: `CANDLE_NUM_THREADS`, else `RAYON_NUM_THREADS`, else one per core, as candle has it; at most 256.
 pub fn threads() -> usize {
     let variable = |name| std::env::var(name).ok()?.parse().ok().filter(|&n: &usize| n > 0);
     variable("CANDLE_NUM_THREADS")
         .or_else(|| variable("RAYON_NUM_THREADS"))
         .or_else(|| thread::available_parallelism().ok().map(Into::into))
         .unwrap_or(1)
+        .min(MOST_THREADS)
 }
 
 struct Pool {

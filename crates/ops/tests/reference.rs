@@ -185,6 +185,12 @@ fn what_does_not_fit_is_an_error() {
     assert!(linear(&x.flatten_all().unwrap(), &w, &b, Activation::Identity).is_err());
     assert!(linear(&x.to_dtype(DType::F64).unwrap(), &w, &b, Activation::Identity).is_err());
 
+    assert!(linear(&x, &w, &b, Activation::LeakyRelu(0.)).is_err());
+    let nothing = Tensor::zeros((2, 0), DType::F32, &CPU).unwrap();
+    assert!(
+        linear(&nothing, &Tensor::zeros((4, 0), DType::F32, &CPU).unwrap(), &b, Activation::Tanh).is_err()
+    );
+
     let pixels = Tensor::zeros((3, 4), DType::U8, &CPU).unwrap();
     assert!(gather_normalize(&pixels, &Tensor::new(&[0u32, 3], &CPU).unwrap()).is_err());
     assert!(gather_normalize(&x, &Tensor::new(&[0u32], &CPU).unwrap()).is_err());

@@ -86,7 +86,12 @@ impl Recipe {
         };
         let decay = |beta: f64| (0. ..1.).contains(&beta);
         let positive = |x: f64| x > 0. && x.is_finite();
-        ensure(i64::try_from(self.seed).is_ok(), "seed", "at most 9223372036854775807", &self.seed)?;
+        for (field, value) in
+            [("seed", self.seed), ("epochs", self.epochs), ("report_every", self.report_every)]
+        {
+            // The largest integer of TOML.
+            ensure(i64::try_from(value).is_ok(), field, "at most 9223372036854775807", &value)?;
+        }
         ensure(self.epochs >= 1, "epochs", "at least 1", &self.epochs)?;
         ensure(self.batch_size >= 1, "batch_size", "at least 1", &self.batch_size)?;
         ensure(self.latent >= 1, "latent", "at least 1", &self.latent)?;

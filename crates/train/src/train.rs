@@ -21,7 +21,8 @@ pub fn steps_per_epoch(recipe: &Recipe, images: usize) -> Result<u64> {
 ///
 /// `images` is `(N, D)` u8, on the networks' device, and stays u8: each batch is normalised to `[-1, 1]` as it is
 /// taken. What comes out is a function of where `gan` stood, the images and the recipe: to the bit on one machine's CPU,
-/// with any number of threads. Nothing waits for the device but the reports.
+/// with any number of threads. Nothing waits for the device but the reports and the
+/// end of an epoch.
 ///
 /// # Errors
 /// When the recipe is out of its range or does not fit the images, the losses stop being numbers, or the observer fails.
@@ -45,6 +46,7 @@ pub fn train<G: Network, D: Network>(
         let order = draw::order(recipe.seed, epoch, count);
         let first = (gan.steps % steps_per_epoch) as usize;
 
+        let mut last = None;
         for batch in order.chunks_exact(recipe.batch_size).skip(first) {
             // The batch: real images by the epoch's order, noise by the step.
             let device = images.device();
@@ -60,13 +62,18 @@ pub fn train<G: Network, D: Network>(
                 let report = report(epoch + 1, gan.steps, recipe, &losses)?;
                 told(gan.steps, observer.on_report(&report))?;
             }
+            last = Some(losses);
+        }
+        // Nobody is shown an epoch that has gone wrong: what was kept of the one before is worth more.
+        if let Some(losses) = last {
+            report(epoch + 1, gan.steps, recipe, &losses)?;
         }
         told(gan.steps, observer.on_epoch(epoch + 1, gan))?;
     }
     Ok(())
 }
 
-/// Reads the step's numbers off the device.
+/// Reads the step's numbers off the device; they must be numbers.
 fn report(epoch: u64, step: u64, recipe: &Recipe, losses: &StepLosses) -> Result<Report> {
     // The mean of sigmoid(l) = (tanh(l / 2) + 1) / 2.
     let mean_probability = |logits: &Tensor| -> candle_core::Result<f32> {
