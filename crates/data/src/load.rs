@@ -187,27 +187,28 @@ pub(crate) fn published(
         return Err(Error::NotFound { name: origin.name, looked });
     }
     let folder = destination?;
-    obtain(origin, name, &folder, request, progress)?;
+    obtain(origin, &folder, false, request, progress)?;
     let paths = locate::files(&folder)?.ok_or_else(|| Error::MissingFolder { path: folder.clone() })?;
     let files = Files::read(paths, origin.wants_md5())?;
     files.check(origin)?;
     Ok(loaded(files, name, Source::Downloaded(folder)))
 }
 
-/// Completes the four files in `folder`.
-fn obtain(
+/// Completes the four files in `folder`, and says which were downloaded; `repair` replaces damaged ones.
+pub(crate) fn obtain(
     origin: &Origin,
-    name: Name,
     folder: &Path,
+    repair: bool,
     request: &Request,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<()> {
-    let downloaded = download::missing(origin, folder, false, &request.patience, progress).map(|_| ());
+) -> Result<[bool; 4]> {
+    let downloaded = download::missing(origin, folder, repair, &request.patience, progress);
     #[cfg(feature = "hub")]
-    if let (Err(Error::Download { .. }), None) = (&downloaded, &request.mirror) {
-        return downloaded.or_else(|error| crate::hub::instead(error, name, folder, &request.patience));
+    if let (Err(Error::Download { .. }), None, Ok(name)) = (&downloaded, &request.mirror, origin.name.parse())
+    {
+        let hub = |error| crate::hub::instead(error, name, folder, &request.patience).map(|()| [true; 4]);
+        return downloaded.or_else(hub);
     }
-    let _ = name;
     downloaded
 }
 

@@ -1,7 +1,7 @@
 //! A data set's files, looked after: fetched, verified, described.
 
 use crate::catalog::{FILES, Name, Origin};
-use crate::download::{self, Progress};
+use crate::download::Progress;
 use crate::{Error, Loaded, Request, Result, Source, files, load, locate, synthetic};
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ pub(crate) fn complete(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Fetched> {
     let folder = locate::destination(origin.name, request)?;
-    let downloaded = download::missing(origin, &folder, true, &request.patience, progress)?;
+    let downloaded = load::obtain(origin, &folder, true, request, progress)?;
     fetched(folder, downloaded)
 }
 
