@@ -98,8 +98,7 @@ impl Discriminator {
                 let [pixels, hidden @ .., 1] = widths else {
                     return None;
                 };
-                let side = pixels.isqrt();
-                let image = if side * side == *pixels { [side, side] } else { [1, *pixels] };
+                let image = weights::image_of(*pixels);
                 Some(DiscriminatorConfig { hidden: hidden.to_vec(), image })
             },
             DiscriminatorConfig::mlp,

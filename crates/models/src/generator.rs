@@ -121,8 +121,7 @@ impl Generator {
                 let [latent, hidden @ .., pixels] = widths else {
                     return None;
                 };
-                let side = pixels.isqrt();
-                let image = if side * side == *pixels { [side, side] } else { [1, *pixels] };
+                let image = weights::image_of(*pixels);
                 Some(GeneratorConfig { latent: *latent, hidden: hidden.to_vec(), image })
             },
             GeneratorConfig::mlp,

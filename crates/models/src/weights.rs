@@ -119,6 +119,12 @@ pub(crate) fn from_bytes<C: DeserializeOwned, N>(
     Ok(Loaded { network, metadata, assumed })
 }
 
+/// The image taken for granted where a file does not say: a square where that is possible, else one row.
+pub(crate) fn image_of(pixels: usize) -> [usize; 2] {
+    let side = pixels.isqrt();
+    if side * side == pixels { [side, side] } else { [1, pixels] }
+}
+
 /// The widths of the layers `0`, `2`, `4`, ... that are there.
 fn widths(file: &SafeTensors) -> Result<Vec<usize>> {
     let mut widths = Vec::new();
