@@ -14,8 +14,8 @@ const OUTPUT: &str = "Output";
 
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
-/// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, and `data` looks
-/// after the data sets.
+/// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `eval` says how good
+/// they are, and `data` looks after the data sets.
 #[derive(Debug, Parser)]
 #[command(
     name = "ganlet",
@@ -25,6 +25,7 @@ const OUTPUT: &str = "Output";
 EXAMPLES:
   ganlet train                        Train the classic recipe on MNIST
   ganlet sample runs/RUN              See what it learned to draw
+  ganlet eval runs/RUN                Measure how good that is
   ganlet data info                    See which data sets are at hand
   ganlet help train                   Read all about training"
 )]
@@ -37,6 +38,7 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     Train(TrainArgs),
     Sample(SampleArgs),
+    Eval(EvalArgs),
     Data(DataArgs),
 }
 
@@ -46,8 +48,8 @@ pub(crate) enum Verb {
 /// single values. The same recipe gives the same bits, for any number of threads.
 ///
 /// The run directory holds recipe.toml, environment.json, metrics.jsonl (the numbers of each report), samples/ (64 pictures
-/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch). Its path is printed
-/// on standard output.
+/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch), and the generator
+/// whose samples were nearest to real images (generator-best.safetensors). Its path is printed on standard output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
@@ -105,6 +107,11 @@ pub(crate) struct TrainArgs {
     /// Run directory to make [default: runs/RECIPE-DATASET-seedN]
     #[arg(long, value_name = "RUN", help_heading = OUTPUT, value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
+
+    /// Epochs from one measurement of quality to the next, which `ganlet eval` explains; 0 for none. Its numbers go to
+    /// metrics.jsonl, and the best generator is kept [default: 20 for mnist and synthetic-digits, else 0]
+    #[arg(long, value_name = "N", help_heading = OUTPUT)]
+    pub(crate) eval_every: Option<u64>,
 
     /// Replace the run in the run directory, if it holds one; files that no run makes stay
     #[arg(long, help_heading = OUTPUT)]
@@ -169,6 +176,59 @@ pub(crate) struct SampleArgs {
 
     /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Measure how good generators are: fidelity, diversity, memorisation and likelihood.
+///
+/// Prints one table: a row for each generator, and two that show what the numbers mean: training images, the best that can be
+/// expected, and noise. Under each number stands its standard error. The reference is the test images of the data set.
+///
+/// Fréchet, kernel: distances between samples and test images in the features of a network that knows MNIST's digits; lower is
+/// better. Precision, density: how many samples are like real images. Recall, coverage: how many real images are like
+/// samples. Score, confidence: how clearly the samples are digits, of all kinds. Imbalance: how unequally frequent the digits are,
+/// in nats. Parzen: the log-likelihood of the 2014 paper, in nats; for comparison with its table, as it says little
+/// about a generator. Nearest: the mean distance to the nearest training image, pixels being in [0, 1]; "/ test" in units of that of
+/// a test image: far below 1 means copies. Last, how many percent of the samples are the digits 0 to 9, and which are dropped.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet eval runs/a                          One run
+  ganlet eval runs/a runs/b torch.safetensors Several, PyTorch's too
+  ganlet eval runs/a --json                   The same for other programs
+  ganlet eval runs/a --neighbours copies.png  64 samples, and in the last column the training
+                                              image nearest to the sample at the end of the row
+
+ENVIRONMENT:
+  GANLET_DATA_DIR     Where the data sets are, as --data-dir says it for one run
+  CANDLE_NUM_THREADS  Threads to use [default: one per core]")]
+pub(crate) struct EvalArgs {
+    /// Run directories, or generators' weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) models: Vec<PathBuf>,
+
+    /// Samples of each generator: those of the seeds 0 to N-1
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = positive)]
+    pub(crate) samples: usize,
+
+    /// Print JSON in place of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Also draw 64 samples of the generator beside their nearest training images, to this file
+    #[arg(long, value_name = "FILE.png", value_hint = ValueHint::FilePath)]
+    pub(crate) neighbours: Option<PathBuf>,
+
+    /// mnist, fashion-mnist, kmnist or synthetic-digits [default: what the runs were trained on; else the files in
+    /// --data-dir; else mnist]
+    #[arg(long, value_name = "NAME", help_heading = DATA)]
+    pub(crate) dataset: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) data: SourceArgs,
+
+    /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = DATA)]
     pub(crate) device: DeviceChoice,
 }
 

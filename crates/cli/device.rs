@@ -46,6 +46,12 @@ impl DeviceChoice {
     }
 }
 
+/// Lets what counts and measures use as many threads as training does: rayon knows one of the two variables.
+pub(crate) fn limit_threads() {
+    // It fails where the threads are there already, which then stay.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(ganlet_ops::threads()).build_global();
+}
+
 fn cuda(number: usize) -> Result<Device> {
     if !cfg!(feature = "cuda") {
         return Err(Error::CudaNotBuilt { number });

@@ -57,6 +57,18 @@ pub(crate) enum Error {
     #[error("--seeds: {} pictures are too many for {what}, which holds at most {}", grouped(*count), grouped(*most))]
     TooMany { count: u64, what: &'static str, most: u64 },
 
+    #[error("the runs were trained on different data: {} and {}", of[0], of[1])]
+    DifferentData { of: [String; 2] },
+    #[error(
+        "{}: its images are of {} x {} pixels, those of {dataset} of {} x {}", path.display(), found[0], found[1],
+        expected[0], expected[1]
+    )]
+    OtherImages { path: PathBuf, dataset: String, expected: [usize; 2], found: [usize; 2] },
+    #[error("{name}")]
+    Evaluate { name: String, source: ganlet_metrics::Error },
+    #[error("--neighbours {}: it is drawn for one generator, found {found}", path.display())]
+    NeighboursOfSeveral { path: PathBuf, found: usize },
+
     #[error("{name}: {files} of its files are not as published")]
     Damaged { name: Name, files: usize },
 
@@ -66,6 +78,8 @@ pub(crate) enum Error {
     Models(#[from] ganlet_models::Error),
     #[error(transparent)]
     Train(#[from] ganlet_train::Error),
+    #[error(transparent)]
+    Metrics(#[from] ganlet_metrics::Error),
     #[error(transparent)]
     Viz(#[from] ganlet_viz::Error),
     #[error(transparent)]
@@ -132,6 +146,12 @@ impl Error {
             }
             Self::TooMany { what: "one .npy file", .. } => "draw them in several commands, each with some of the --seeds".into(),
             Self::TooMany { .. } => "--out samples.npy takes more, and --seeds fewer".into(),
+            Self::DifferentData { .. } => "name the data to hold all of them against with --dataset".into(),
+            Self::OtherImages { .. } => "--dataset or --data-dir names the data that it was trained on".into(),
+            Self::Evaluate { source: ganlet_metrics::Error::TooFew { .. }, .. } => {
+                "--samples takes more of a generator; 10000 is what others report".into()
+            }
+            Self::NeighboursOfSeveral { .. } => "name one, or leave out --neighbours".into(),
             Self::Damaged { name, .. } => format!("ganlet data fetch {name} replaces those in its own cache"),
             Self::Data(Data::UnknownName { .. }) => "ganlet data info describes them".into(),
             Self::Data(Data::NotFound { name, .. }) => format!("ganlet data fetch {name}"),

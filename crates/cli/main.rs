@@ -2,10 +2,12 @@
 
 mod args;
 mod data;
+mod eval;
 mod sample;
 mod train;
 
 mod environment;
+mod evaluation;
 mod recorder;
 mod run_dir;
 
@@ -13,6 +15,7 @@ mod device;
 mod files;
 mod npy;
 mod seeds;
+mod table;
 
 mod console;
 mod error;
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args),
+        Verb::Eval(args) => eval::run(&args),
         Verb::Data(args) => data::run(&args.verb),
     };
     match done {

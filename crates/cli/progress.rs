@@ -1,5 +1,6 @@
 //! How far things have come: a bar on a terminal, plain lines elsewhere.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,11 @@ pub(crate) fn counting(total: u64) -> ProgressBar {
         true => ProgressBar::hidden(),
         false => styled(total, "{wide_bar} {human_pos}/{human_len}  {eta} left"),
     }
+}
+
+/// A bar for a few long stages.
+pub(crate) fn stages(total: usize) -> ProgressBar {
+    styled(total as u64, "{wide_bar} {pos}/{len}  {msg}")
 }
 
 /// A bar on standard error, which indicatif hides where that is no terminal.
@@ -119,6 +125,16 @@ impl Training {
                 self.numbers = numbers;
                 self.show(report.step);
             }
+        }
+    }
+
+    /// After every measurement of quality.
+    pub(crate) fn evaluated(&self, epoch: u64, numbers: impl Display) {
+        let line = format!("Epoch [{epoch}/{}], {numbers}", self.epochs);
+        match &self.voice {
+            Voice::Silent => {}
+            Voice::Lines => console::note(line),
+            Voice::Bar(bar) => bar.println(line),
         }
     }
 

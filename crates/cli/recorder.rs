@@ -12,6 +12,7 @@ use ganlet_viz::{Layout, encode_png, grid};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::evaluation::Evaluation;
 use crate::files;
 use crate::progress::Training;
 use crate::run_dir::{self, RunDir};
@@ -25,6 +26,7 @@ pub(crate) struct Recorder<'a> {
     run: &'a RunDir,
     image: [usize; 2],
     metrics: File,
+    evaluation: Option<Evaluation>,
     progress: Training,
     started: Instant,
     /// When the last report was, and its step.
@@ -49,7 +51,13 @@ struct Line {
 
 impl<'a> Recorder<'a> {
     /// Makes `metrics.jsonl`, and the picture of the first of `images`, `(N, rows * columns)` u8.
-    pub(crate) fn new(run: &'a RunDir, images: &Tensor, plan: &Plan, quiet: bool) -> Result<Self> {
+    pub(crate) fn new(
+        run: &'a RunDir,
+        images: &Tensor,
+        plan: &Plan,
+        evaluation: Option<Evaluation>,
+        quiet: bool,
+    ) -> Result<Self> {
         let first = images.narrow(0, 0, PICTURES.min(images.dim(0)?))?;
         write_grid(&run.real_images(), &ganlet_ops::normalize(&first)?, plan.image())?;
 
@@ -60,6 +68,7 @@ impl<'a> Recorder<'a> {
             run,
             image: plan.image(),
             metrics,
+            evaluation,
             progress: Training::new(quiet, plan.epochs(), plan.steps_per_epoch()),
             started: now,
             last: (now, 0),
@@ -86,10 +95,15 @@ impl<'a> Recorder<'a> {
             seconds: rounded((now - self.started).as_secs_f64()),
             steps_per_second: rounded(rate),
         })?;
-        let path = self.run.file(run_dir::METRICS);
-        writeln!(self.metrics, "{line}").map_err(|source| Error::write(&path, source))?;
+        self.write(&line)?;
         self.progress.report(report, rate);
         Ok(())
+    }
+
+    /// Adds a line to `metrics.jsonl`.
+    fn write(&mut self, line: &str) -> Result<()> {
+        let path = self.run.file(run_dir::METRICS);
+        writeln!(self.metrics, "{line}").map_err(|source| Error::write(&path, source))
     }
 
     fn keep(&mut self, epoch: u64, gan: &Gan) -> Result<()> {
@@ -100,6 +114,12 @@ impl<'a> Recorder<'a> {
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
         files::replace(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
         files::replace(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
+
+        let Some(evaluation) = &mut self.evaluation else { return Ok(()) };
+        if let Some(line) = evaluation.after(epoch, gan, self.run)? {
+            self.write(&serde_json::to_string(&line)?)?;
+            self.progress.evaluated(epoch, &line);
+        }
         Ok(())
     }
 }

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `recipe.toml` | what was trained, complete: training it again gives the same bits |
 //! | `environment.json` | what it was trained with: version, device, threads, data, time |
-//! | `metrics.jsonl` | one JSON object per report |
+//! | `metrics.jsonl` | one JSON object per report, and one per measurement of quality |
 //! | `samples/real_images.png` | what the generator is to learn: the first training images |
 //! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 |
 //! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
+//! | `generator-best.safetensors` | the weights of the least Fréchet distance, where quality was measured |
 
 use std::fs;
 use std::io;
@@ -20,6 +21,7 @@ pub(crate) const RECIPE: &str = "recipe.toml";
 pub(crate) const ENVIRONMENT: &str = "environment.json";
 pub(crate) const METRICS: &str = "metrics.jsonl";
 pub(crate) const GENERATOR: &str = "generator.safetensors";
+pub(crate) const BEST: &str = "generator-best.safetensors";
 pub(crate) const DISCRIMINATOR: &str = "discriminator.safetensors";
 pub(crate) const SAMPLES: &str = "samples";
 const REAL_IMAGES: &str = "real_images.png";
@@ -77,7 +79,7 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 
 /// The files in this folder that a run makes.
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
-    let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, DISCRIMINATOR];
+    let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, BEST, DISCRIMINATOR];
     let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
 
     let samples = path.join(SAMPLES);

@@ -26,12 +26,7 @@ const MOST_IN_NUMBERS: u64 = 10_000_000;
 pub(crate) fn run(args: &SampleArgs) -> Result<()> {
     let weights = weights_file(&args.model)?;
     let device = args.device.open()?;
-    let loaded = Generator::from_bytes(&files::read(&weights)?, &device)
-        .map_err(|source| Error::Weights { path: weights.clone(), source })?;
-    if let Some(assumed) = &loaded.assumed {
-        console::warning(format_args!("{}: {assumed}", weights.display()));
-    }
-    let generator = loaded.network;
+    let generator = generator(&weights, &device)?;
 
     let mut pictures = Pictures::new(args, &generator, &device)?;
     let out = Out::parse(args, &weights)?;
@@ -44,8 +39,18 @@ pub(crate) fn run(args: &SampleArgs) -> Result<()> {
     console::print(out.path().display())
 }
 
+/// The generator of this file; says what had to be assumed about it.
+pub(crate) fn generator(weights: &Path, device: &Device) -> Result<Generator> {
+    let loaded = Generator::from_bytes(&files::read(weights)?, device)
+        .map_err(|source| Error::Weights { path: weights.into(), source })?;
+    if let Some(assumed) = &loaded.assumed {
+        console::warning(format_args!("{}: {assumed}", weights.display()));
+    }
+    Ok(loaded.network)
+}
+
 /// The weights in a run directory, or the file itself.
-fn weights_file(model: &Path) -> Result<PathBuf> {
+pub(crate) fn weights_file(model: &Path) -> Result<PathBuf> {
     if !model.exists() {
         return Err(Error::NoModel { path: model.into() });
     }

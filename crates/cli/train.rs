@@ -12,6 +12,7 @@ use crate::args::TrainArgs;
 use crate::console::{self, duration, grouped};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::evaluation::Evaluation;
 use crate::progress::Download;
 use crate::recorder::Recorder;
 use crate::run_dir::{self, RunDir};
@@ -21,7 +22,7 @@ use crate::{data, device, files};
 const DEFAULT_RECIPE: &str = "classic";
 
 /// What the data set of a recipe is called where it has no name: the files in `--data-dir`, whatever they are.
-const CUSTOM: &str = "custom";
+pub(crate) const CUSTOM: &str = "custom";
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let mut recipe = recipe(args)?;
@@ -54,8 +55,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
         console::note(format_args!("{plan}\n"));
     }
 
+    let evaluation = evaluation(args, &loaded, &plan, &run)?;
     let started = Instant::now();
-    let mut recorder = Recorder::new(&run, &images, &plan, args.quiet)?;
+    let mut recorder = Recorder::new(&run, &images, &plan, evaluation, args.quiet)?;
     let outcome = ganlet_train::train(&mut gan, &images, &recipe, &mut recorder);
     recorder.finish();
     outcome?;
@@ -104,11 +106,27 @@ fn request(args: &TrainArgs, recipe: &Recipe) -> Result<Request> {
     Ok(data::request(name, &args.data.data_dir, args.data.offline))
 }
 
-fn load(request: &Request, quiet: bool) -> Result<Loaded> {
+pub(crate) fn load(request: &Request, quiet: bool) -> Result<Loaded> {
     let mut bar = Download::new(quiet);
     let loaded = ganlet_data::load(request, &mut |progress| bar.show(&progress));
     bar.finish();
     Ok(loaded?)
+}
+
+/// Epochs from one measurement of quality to the next, where none are asked for: 1.4 % of the time that `classic` takes.
+const EVAL_EVERY: u64 = 20;
+
+/// What measures quality: by default only where the feature network knows what it sees.
+fn evaluation(args: &TrainArgs, loaded: &Loaded, plan: &Plan, run: &RunDir) -> Result<Option<Evaluation>> {
+    let digits = [Name::Mnist, Name::SyntheticDigits].map(Name::as_str).contains(&loaded.dataset.name());
+    match args.eval_every.unwrap_or(if digits { EVAL_EVERY } else { 0 }) {
+        0 => Ok(None),
+        every => {
+            device::limit_threads();
+            let test = loaded.dataset.test().images(&Device::Cpu)?;
+            Evaluation::new(run, &test, every, plan.epochs()).map(Some)
+        }
+    }
 }
 
 /// What is known of the data before the training.

@@ -1,0 +1,301 @@
+//! `ganlet eval`: generators -> samples -> numbers, beside those of training images and of noise.
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use ganlet_data::{Loaded, Name, Request};
+use ganlet_metrics::{DigitNetwork, Estimate, Evaluator, Quality, SIDE};
+use ganlet_models::Generator;
+use ganlet_train::Recipe;
+use ganlet_viz::{Layout, encode_png, grid};
+use serde::Serialize;
+
+use crate::args::EvalArgs;
+use crate::console::{self, grouped};
+use crate::error::{Error, Result};
+use crate::table::{Cell, Table};
+use crate::{data, device, files, progress, run_dir, sample, train};
+
+/// Samples in a row of the sheet of neighbours, and its rows: together the 64 of every other picture.
+const SHEET: [usize; 2] = [8, 8];
+
+pub(crate) fn run(args: &EvalArgs) -> Result<()> {
+    if let (Some(path), [_, _, ..]) = (&args.neighbours, &args.models[..]) {
+        return Err(Error::NeighboursOfSeveral { path: path.clone(), found: args.models.len() });
+    }
+    device::limit_threads();
+    let device = args.device.open()?;
+    let generators = args.models.iter().map(|model| {
+        let generator = sample::generator(&sample::weights_file(model)?, &device)?;
+        Ok((model.as_path(), generator))
+    });
+    let generators = generators.collect::<Result<Vec<_>>>()?;
+    let Loaded { dataset, .. } = train::load(&request(args)?, false)?;
+    let image = [dataset.rows(), dataset.cols()];
+    for (path, generator) in &generators {
+        if generator.config().image != image {
+            let (path, dataset, found) = (path.into(), dataset.name().into(), generator.config().image);
+            return Err(Error::OtherImages { path, dataset, expected: image, found });
+        }
+    }
+    warn(dataset.name(), image);
+
+    let bar = progress::stages(generators.len() + 3);
+    bar.set_message("the test images");
+    let evaluator =
+        Evaluator::new(&dataset.train().images(&Device::Cpu)?, &dataset.test().images(&Device::Cpu)?)
+            .map_err(|source| Error::Evaluate { name: dataset.name().into(), source })?;
+    bar.inc(1);
+    let mut report = Report {
+        dataset: dataset.name().into(),
+        digest: dataset.digest(),
+        features: (image == [SIDE, SIDE]).then_some(DigitNetwork::V1),
+        test_nearest: evaluator.test_distance().into(),
+        rows: Vec::new(),
+    };
+    let mut add = |name: &str, anchor: bool, quality: &dyn Fn() -> Result<Quality>| -> Result<()> {
+        bar.set_message(name.to_owned());
+        report.rows.push(Row::new(name, anchor, &quality()?));
+        bar.inc(1);
+        Ok(())
+    };
+    let seeds: Vec<u64> = (0..args.samples as u64).collect();
+    for (path, generator) in &generators {
+        let name = path.display().to_string();
+        add(&name, false, &|| {
+            let samples = generator.sample(&seeds)?.to_device(&Device::Cpu)?;
+            evaluator.evaluate(&samples).map_err(|source| Error::Evaluate { name: name.clone(), source })
+        })?;
+    }
+    add("training images", true, &|| Ok(evaluator.training_images(args.samples)?))?;
+    add("noise", true, &|| Ok(evaluator.noise(args.samples)?))?;
+    bar.finish_and_clear();
+
+    if let (Some(path), [(_, generator)]) = (&args.neighbours, &generators[..]) {
+        draw_neighbours(path, generator, &evaluator)?;
+    }
+    match args.json {
+        true => console::print(serde_json::to_string_pretty(&report)?),
+        false => {
+            let test = dataset.test().len() as u64;
+            let features = report.features.map_or_else(String::new, |name| format!(", features {name}"));
+            console::note(format_args!(
+                "{}, {} samples against {} test images{features}",
+                report.dataset,
+                grouped(args.samples as u64),
+                grouped(test),
+            ));
+            console::print(report.table().trim_end())
+        }
+    }
+}
+
+/// Asks for the data set that the flag names, or else for that which the runs were trained on.
+fn request(args: &EvalArgs) -> Result<Request> {
+    let name = match &args.dataset {
+        Some(name) => Some(name.clone()),
+        None => trained_on(args)?,
+    };
+    let name: Option<Name> = match name.as_deref() {
+        Some(train::CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
+        Some(train::CUSTOM) => None,
+        Some(name) => Some(name.parse()?),
+        None if args.data.data_dir.is_some() => None,
+        None => Some(Name::Mnist),
+    };
+    Ok(data::request(name, &args.data.data_dir, args.data.offline))
+}
+
+/// The data set that the runs among the models were trained on.
+fn trained_on(args: &EvalArgs) -> Result<Option<String>> {
+    let mut found: Option<String> = None;
+    for path in args.models.iter().map(|model| model.join(run_dir::RECIPE)).filter(|path| path.exists()) {
+        let recipe = String::from_utf8(files::read(&path)?)
+            .map_err(|_| Error::ConfigNotText { path: path.clone() })?;
+        let recipe = Recipe::from_toml(&recipe).map_err(|source| Error::Config { path, source })?;
+        match found {
+            Some(other) if other != recipe.dataset => {
+                return Err(Error::DifferentData { of: [other, recipe.dataset] });
+            }
+            _ => found = Some(recipe.dataset),
+        }
+    }
+    Ok(found)
+}
+
+/// Says where the feature network does not know what it sees.
+fn warn(dataset: &str, image: [usize; 2]) {
+    let digits = [Name::Mnist, Name::SyntheticDigits].map(Name::as_str);
+    if image != [SIDE, SIDE] {
+        console::warning(format_args!(
+            "the feature network takes images of {SIDE} x {SIDE} pixels: for these there are Parzen and nearest only"
+        ));
+    } else if !digits.contains(&dataset) {
+        console::warning(format_args!(
+            "the feature network knows digits, and {dataset} may not be of digits: Fréchet, kernel, precision, recall, \
+             density and coverage compare generators with each other at best, and what is said of digits means nothing"
+        ));
+    }
+}
+
+/// 64 samples, and in the last column the training image that is nearest to the sample at the end of the row.
+fn draw_neighbours(path: &Path, generator: &Generator, evaluator: &Evaluator) -> Result<()> {
+    let [columns, rows] = SHEET;
+    let seeds: Vec<u64> = (0..(columns * rows) as u64).collect();
+    let samples = generator.sample(&seeds)?.to_device(&Device::Cpu)?;
+    let pixels = generator.config().pixels();
+    let blank = Tensor::full(-1f32, (1, pixels), &Device::Cpu)?;
+    let mut sheet = Vec::new();
+    for row in 0..rows {
+        let row = samples.narrow(0, row * columns, columns)?;
+        let last = row.narrow(0, columns - 1, 1)?;
+        sheet.extend([row, blank.clone(), evaluator.nearest_images(&last)?]);
+    }
+    let layout = Layout { per_row: columns + 2, ..Layout::default() };
+    files::replace(path, &encode_png(&grid(&Tensor::cat(&sheet, 0)?, generator.config().image, layout)?)?)
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Report {
+    dataset: String,
+    digest: String,
+    /// The feature network, where the images are of its size.
+    features: Option<&'static str>,
+    /// The mean distance of a test image to the nearest training image.
+    test_nearest: Number,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Number {
+    value: f64,
+    error: f64,
+}
+
+impl From<Estimate> for Number {
+    fn from(Estimate { value, error }: Estimate) -> Self {
+        Self { value, error }
+    }
+}
+
+impl From<Number> for Estimate {
+    fn from(Number { value, error }: Number) -> Self {
+        Self { value, error }
+    }
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    anchor: bool,
+    samples: usize,
+    #[serde(flatten)]
+    digits: Option<DigitRow>,
+    parzen: Number,
+    parzen_sigma: f64,
+    nearest: Number,
+    nearest_to_test: Number,
+}
+
+#[derive(Serialize)]
+struct DigitRow {
+    frechet: Number,
+    kernel: Number,
+    precision: Number,
+    recall: Number,
+    density: Number,
+    coverage: Number,
+    score: Number,
+    confidence: Number,
+    imbalance: Number,
+    digits: Vec<f64>,
+    dropped: Vec<usize>,
+}
+
+impl Row {
+    fn new(name: &str, anchor: bool, quality: &Quality) -> Self {
+        let digits = quality.digits.as_ref().map(|digits| {
+            let (classes, overlap) = (&digits.judgement.classes, digits.overlap);
+            DigitRow {
+                frechet: digits.judgement.frechet.into(),
+                kernel: digits.kernel.into(),
+                precision: overlap.precision.into(),
+                recall: overlap.recall.into(),
+                density: overlap.density.into(),
+                coverage: overlap.coverage.into(),
+                score: classes.score.into(),
+                confidence: classes.confidence.into(),
+                imbalance: classes.divergence.into(),
+                digits: classes.histogram.clone(),
+                dropped: classes.dropped(),
+            }
+        });
+        Self {
+            name: name.into(),
+            anchor,
+            samples: quality.samples,
+            digits,
+            parzen: quality.parzen.log_likelihood.into(),
+            parzen_sigma: quality.parzen.sigma,
+            nearest: quality.nearest.into(),
+            nearest_to_test: quality.nearest_to_test.into(),
+        }
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let cell = |number: Number| Cell::estimate(number.into());
+        let mut cells: Vec<Cell> = match &self.digits {
+            None => (0..9).map(|_| Cell::none()).collect(),
+            Some(digits) => [
+                digits.frechet,
+                digits.kernel,
+                digits.precision,
+                digits.recall,
+                digits.density,
+                digits.coverage,
+                digits.score,
+                digits.confidence,
+                digits.imbalance,
+            ]
+            .map(cell)
+            .into(),
+        };
+        cells.extend([self.parzen, self.nearest, self.nearest_to_test].map(cell));
+        cells.push(self.digits.as_ref().map_or_else(Cell::none, |digits| {
+            let percent = digits.digits.iter().map(|share| format!("{:>3.0}", share * 100.));
+            let dropped: Vec<String> = digits.dropped.iter().map(usize::to_string).collect();
+            let dropped = match dropped.is_empty() {
+                true => String::new(),
+                false => format!("dropped: {}", dropped.join(" ")),
+            };
+            Cell::new(percent.collect::<String>(), dropped)
+        }));
+        cells
+    }
+}
+
+impl Report {
+    fn table(&self) -> String {
+        let mut table = Table::new(&[
+            "",
+            "Fréchet",
+            "kernel",
+            "precision",
+            "recall",
+            "density",
+            "coverage",
+            "score",
+            "confidence",
+            "imbalance",
+            "Parzen",
+            "nearest",
+            "/ test",
+            "digits 0 to 9, %",
+        ]);
+        for row in &self.rows {
+            table.row(&row.name, row.cells());
+        }
+        table.render()
+    }
+}

@@ -1,0 +1,96 @@
+//! What is measured while a training goes on, and the best generator so far.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use ganlet_metrics::{DigitJudge, Estimate, Judgement};
+use ganlet_models::Generator;
+use ganlet_train::Gan;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::run_dir::{self, RunDir};
+
+/// As many as `ganlet eval` takes, so that the numbers are the same.
+const SAMPLES: u64 = 10_000;
+
+/// Where the best generator's file says its Fréchet distance.
+const FRECHET: &str = "ganlet.frechet";
+
+/// Judges the generator after some of the epochs, and keeps the best.
+pub(crate) struct Evaluation {
+    judge: DigitJudge,
+    every: u64,
+    last: u64,
+    /// The Fréchet distance of the best so far.
+    best: Option<f64>,
+}
+
+/// A line of `metrics.jsonl`.
+#[derive(Serialize)]
+pub(crate) struct Line {
+    epoch: u64,
+    step: u64,
+    frechet: f64,
+    frechet_error: f64,
+    score: f64,
+    confidence: f64,
+    imbalance: f64,
+    best: bool,
+}
+
+impl Evaluation {
+    /// Holds samples against `test` images, `(N, D)` u8, after each `every` epochs and the `last`.
+    pub(crate) fn new(run: &RunDir, test: &Tensor, every: u64, last: u64) -> Result<Self> {
+        let judge = DigitJudge::new(test)
+            .map_err(|source| Error::Evaluate { name: "--eval-every".into(), source })?;
+        // A run that goes on has a best one already.
+        let path = run.file(run_dir::BEST);
+        let best = match path.exists() {
+            true => Generator::from_bytes(&files::read(&path)?, &Device::Cpu)
+                .map_err(|source| Error::Weights { path, source })?
+                .metadata
+                .get(FRECHET)
+                .and_then(|frechet| frechet.parse().ok()),
+            false => None,
+        };
+        Ok(Self { judge, every, last, best })
+    }
+
+    /// Judges the generator, if it is time to, and keeps it, if it is the best.
+    pub(crate) fn after(&mut self, epoch: u64, gan: &Gan, run: &RunDir) -> Result<Option<Line>> {
+        if !epoch.is_multiple_of(self.every) && epoch != self.last {
+            return Ok(None);
+        }
+        let seeds: Vec<u64> = (0..SAMPLES).collect();
+        let Judgement { frechet, classes } = self.judge.judge(&gan.generator.sample(&seeds)?)?;
+        let Estimate { value, error } = frechet;
+        let best = self.best.is_none_or(|best| value < best);
+        if best {
+            self.best = Some(value);
+            let about = [("ganlet.steps", gan.steps.to_string()), (FRECHET, value.to_string())];
+            let about: BTreeMap<String, String> =
+                about.into_iter().map(|(name, value)| (name.into(), value)).collect();
+            files::replace(&run.file(run_dir::BEST), &gan.generator.to_bytes(&about)?)?;
+        }
+        Ok(Some(Line {
+            epoch,
+            step: gan.steps,
+            frechet: value,
+            frechet_error: error,
+            score: classes.score.value,
+            confidence: classes.confidence.value,
+            imbalance: classes.divergence.value,
+            best,
+        }))
+    }
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { frechet, frechet_error, confidence, best, .. } = self;
+        let best = if *best { ", the best so far" } else { "" };
+        write!(f, "Fréchet distance {frechet:.1} ± {frechet_error:.1}, confidence {confidence:.2}{best}")
+    }
+}
