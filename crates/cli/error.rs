@@ -151,6 +151,9 @@ impl Error {
             Self::Evaluate { source: ganlet_metrics::Error::TooFew { .. }, .. } => {
                 "--samples takes more of a generator; 10000 is what others report".into()
             }
+            Self::Evaluate { source: ganlet_metrics::Error::ImageSize { .. }, .. } => {
+                "leave out --eval-every; `ganlet eval` measures what can be measured of such images".into()
+            }
             Self::NeighboursOfSeveral { .. } => "name one, or leave out --neighbours".into(),
             Self::Damaged { name, .. } => format!("ganlet data fetch {name} replaces those in its own cache"),
             Self::Data(Data::UnknownName { .. }) => "ganlet data info describes them".into(),

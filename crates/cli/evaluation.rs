@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
+use ganlet_data::Loaded;
 use ganlet_metrics::{DigitJudge, Estimate, Judgement};
 use ganlet_models::Generator;
 use ganlet_train::Gan;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::files;
 use crate::run_dir::{self, RunDir};
+use crate::{device, files};
 
 /// As many as `ganlet eval` takes, so that the numbers are the same.
 const SAMPLES: u64 = 10_000;
@@ -41,11 +42,15 @@ pub(crate) struct Line {
 }
 
 impl Evaluation {
-    /// Holds samples against `test` images, `(N, D)` u8, after each `every` epochs and the `last`.
-    pub(crate) fn new(run: &RunDir, test: &Tensor, every: u64, last: u64) -> Result<Self> {
-        let judge = DigitJudge::new(test)
-            .map_err(|source| Error::Evaluate { name: "--eval-every".into(), source })?;
-        // A run that goes on has a best one already.
+    /// A judge that holds samples against the test images.
+    pub(crate) fn judge(loaded: &Loaded) -> Result<DigitJudge> {
+        device::limit_threads();
+        let test = loaded.dataset.test().images(&Device::Cpu)?;
+        DigitJudge::new(&test).map_err(|source| Error::Evaluate { name: "--eval-every".into(), source })
+    }
+
+    /// Has the generator judged after each `every` epochs and the `last`. A run that goes on has a best generator already.
+    pub(crate) fn new(judge: DigitJudge, every: u64, last: u64, run: &RunDir) -> Result<Self> {
         let path = run.file(run_dir::BEST);
         let best = match path.exists() {
             true => Generator::from_bytes(&files::read(&path)?, &Device::Cpu)
