@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Computes what ganlet-metrics computes, from the same features, with other people's code; and makes the golden file.
 
-    python scripts/check_metrics.py FILE       compare with FILE, which `cargo run --release -p ganlet-metrics --example dump` writes
+    python scripts/check_metrics.py FILE       compare with FILE, as `ganlet-metrics`' example `dump` writes it
     python scripts/check_metrics.py --golden   write crates/metrics/tests/golden/metrics.safetensors
     python scripts/check_metrics.py --check    compute the numbers in that file again, and compare
 
@@ -97,7 +97,7 @@ def compare(found, wanted):
     worst = 0
     for name, values in wanted.items():
         # Numbers alternate with their errors, which are not other people's; but for Parzen's.
-        numbers = found[name] if name == "nearest" else found[name][[0, 1, 2]] if name == "parzen" else found[name][::2]
+        numbers = {"nearest": found[name], "parzen": found[name][:3]}.get(name, found[name][::2])
         difference = np.abs(numbers / np.array(values) - 1).max()
         shown = " ".join(f"{value:.6g}" for value in values[:4])
         print(f"{name:8} {difference:.1e}  {shown}{' ...' if len(values) > 4 else ''}")

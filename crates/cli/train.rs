@@ -284,12 +284,17 @@ fn seconds_per_step(recipe: &Recipe, [rows, columns]: [usize; 2], device: &Devic
 fn farewell(run: &RunDir, steps: u64, seconds: f64) -> String {
     let path = run.path().display();
     let (steps, rate) = (grouped(steps), steps as f64 / seconds);
+    let best = match run.file(run_dir::BEST).exists() {
+        true => format!("  best      {path}/{}\n", run_dir::BEST),
+        false => String::new(),
+    };
     format!(
         "\nTrained {steps} steps in {}, {rate:.0} steps/s.\n  \
            pictures  {path}/{}/\n  \
            numbers   {path}/{}\n  \
            weights   {path}/{}, {}\n\
-         Next: ganlet sample {path}",
+         {best}\
+         Next: ganlet sample {path}, or ganlet eval {path}",
         duration(seconds),
         run_dir::SAMPLES,
         run_dir::METRICS,

@@ -1,7 +1,7 @@
 //! `cargo xtask parity [RUN]`: this project and PyTorch held against each other, both ways.
 //!
-//! PyTorch computes the golden files again, which our tests are held to; and PyTorch loads the generator of a run and
-//! must make the images of it that we make. The scripts say more.
+//! PyTorch, and for the metrics SciPy and others, compute the golden files again, which our tests are held to; and PyTorch
+//! loads the generator of a run and must make the images of it that we make. The scripts say more.
 
 use crate::command::{self, Outcome, cargo, root, target_dir};
 use crate::python;
@@ -10,9 +10,9 @@ use std::process::Command;
 
 const USAGE: &str = "usage: cargo xtask parity [--python PYTHON] [RUN]
 RUN     a run directory or a generator.safetensors, whose images PyTorch is to make as well
-PYTHON  an interpreter that has torch, safetensors and numpy; otherwise they are installed into target/parity";
+PYTHON  an interpreter that has torch, safetensors, numpy, scipy, scikit-learn and prdc; otherwise they are installed into target/parity";
 
-const PACKAGES: &[&str] = &["torch", "safetensors", "numpy"];
+const PACKAGES: &[&str] = &["torch", "safetensors", "numpy", "scipy", "scikit-learn", "prdc"];
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let (python, run) = match args {
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 
     let mut golden = script(&python, "golden.py");
     command::run(golden.arg("--check"), "")?;
+    command::run(script(&python, "check_metrics.py").arg("--check"), "")?;
 
     let Some(run) = run else { return Ok(()) };
     let run = std::path::absolute(run).map_err(|e| format!("{run}: {e}"))?;
