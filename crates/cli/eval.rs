@@ -4,16 +4,15 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use ganlet_data::{Loaded, Name, Request};
-use ganlet_metrics::{DigitNetwork, Estimate, Evaluator, Quality, SIDE};
+use ganlet_metrics::{DigitNetwork, Evaluator, Quality, SIDE};
 use ganlet_models::Generator;
 use ganlet_train::Recipe;
 use ganlet_viz::{Layout, encode_png, grid};
-use serde::Serialize;
 
 use crate::args::EvalArgs;
 use crate::console::{self, grouped};
 use crate::error::{Error, Result};
-use crate::table::{Cell, Table};
+use crate::report::{Report, Row};
 use crate::{data, device, files, progress, run_dir, sample, train};
 
 /// Samples in a row of the sheet of neighbours, and its rows: together the 64 of every other picture.
@@ -153,149 +152,4 @@ fn draw_neighbours(path: &Path, generator: &Generator, evaluator: &Evaluator) ->
     }
     let layout = Layout { per_row: columns + 2, ..Layout::default() };
     files::replace(path, &encode_png(&grid(&Tensor::cat(&sheet, 0)?, generator.config().image, layout)?)?)
-}
-
-/// What is printed.
-#[derive(Serialize)]
-struct Report {
-    dataset: String,
-    digest: String,
-    /// The feature network, where the images are of its size.
-    features: Option<&'static str>,
-    /// The mean distance of a test image to the nearest training image.
-    test_nearest: Number,
-    rows: Vec<Row>,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct Number {
-    value: f64,
-    error: f64,
-}
-
-impl From<Estimate> for Number {
-    fn from(Estimate { value, error }: Estimate) -> Self {
-        Self { value, error }
-    }
-}
-
-impl From<Number> for Estimate {
-    fn from(Number { value, error }: Number) -> Self {
-        Self { value, error }
-    }
-}
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    anchor: bool,
-    samples: usize,
-    #[serde(flatten)]
-    digits: Option<DigitRow>,
-    parzen: Number,
-    parzen_sigma: f64,
-    nearest: Number,
-    nearest_to_test: Number,
-}
-
-#[derive(Serialize)]
-struct DigitRow {
-    frechet: Number,
-    kernel: Number,
-    precision: Number,
-    recall: Number,
-    density: Number,
-    coverage: Number,
-    score: Number,
-    confidence: Number,
-    imbalance: Number,
-    digits: Vec<f64>,
-    dropped: Vec<usize>,
-}
-
-impl Row {
-    fn new(name: &str, anchor: bool, quality: &Quality) -> Self {
-        let digits = quality.digits.as_ref().map(|digits| {
-            let (classes, overlap) = (&digits.judgement.classes, digits.overlap);
-            DigitRow {
-                frechet: digits.judgement.frechet.into(),
-                kernel: digits.kernel.into(),
-                precision: overlap.precision.into(),
-                recall: overlap.recall.into(),
-                density: overlap.density.into(),
-                coverage: overlap.coverage.into(),
-                score: classes.score.into(),
-                confidence: classes.confidence.into(),
-                imbalance: classes.divergence.into(),
-                digits: classes.histogram.clone(),
-                dropped: classes.dropped(),
-            }
-        });
-        Self {
-            name: name.into(),
-            anchor,
-            samples: quality.samples,
-            digits,
-            parzen: quality.parzen.log_likelihood.into(),
-            parzen_sigma: quality.parzen.sigma,
-            nearest: quality.nearest.into(),
-            nearest_to_test: quality.nearest_to_test.into(),
-        }
-    }
-
-    fn cells(&self) -> Vec<Cell> {
-        let cell = |number: Number| Cell::estimate(number.into());
-        let mut cells: Vec<Cell> = match &self.digits {
-            None => (0..9).map(|_| Cell::none()).collect(),
-            Some(digits) => [
-                digits.frechet,
-                digits.kernel,
-                digits.precision,
-                digits.recall,
-                digits.density,
-                digits.coverage,
-                digits.score,
-                digits.confidence,
-                digits.imbalance,
-            ]
-            .map(cell)
-            .into(),
-        };
-        cells.extend([self.parzen, self.nearest, self.nearest_to_test].map(cell));
-        cells.push(self.digits.as_ref().map_or_else(Cell::none, |digits| {
-            let percent = digits.digits.iter().map(|share| format!("{:>3.0}", share * 100.));
-            let dropped: Vec<String> = digits.dropped.iter().map(usize::to_string).collect();
-            let dropped = match dropped.is_empty() {
-                true => String::new(),
-                false => format!("dropped: {}", dropped.join(" ")),
-            };
-            Cell::new(percent.collect::<String>(), dropped)
-        }));
-        cells
-    }
-}
-
-impl Report {
-    fn table(&self) -> String {
-        let mut table = Table::new(&[
-            "",
-            "Fréchet",
-            "kernel",
-            "precision",
-            "recall",
-            "density",
-            "coverage",
-            "score",
-            "confidence",
-            "imbalance",
-            "Parzen",
-            "nearest",
-            "/ test",
-            "digits 0 to 9, %",
-        ]);
-        for row in &self.rows {
-            table.row(&row.name, row.cells());
-        }
-        table.render()
-    }
 }

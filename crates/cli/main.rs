@@ -14,6 +14,7 @@ mod run_dir;
 mod device;
 mod files;
 mod npy;
+mod report;
 mod seeds;
 mod table;
 
