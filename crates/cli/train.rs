@@ -115,7 +115,7 @@ pub(crate) fn load(request: &Request, quiet: bool) -> Result<Loaded> {
     Ok(loaded?)
 }
 
-/// Epochs from one measurement of quality to the next where the data set is of digits: about 1.5 % of the time of `classic`.
+/// Epochs from one measurement of quality to the next where the data set is of digits: about 1 % of the time of `classic`.
 const EVAL_EVERY: u64 = 20;
 
 /// Epochs from one measurement of quality to the next; 0 for none, which is the default where the feature network does not
