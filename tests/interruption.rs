@@ -108,7 +108,8 @@ fn a_signal_finishes_the_step_saves_and_says_how_to_go_on_and_a_second_leaves_at
     assert!(said.contains("hint: to go on: ganlet train --resume run --data-dir data\n"), "{said}");
 
     // A step that takes a second or two, in which there is time for another signal.
-    let slow = SMALL.replace("= 20", "= 1000").replace("[16]", "[2048, 2048]").replace("[16, 8]", "[2048, 2048]");
+    let slow =
+        SMALL.replace("= 20", "= 1000").replace("[16]", "[2048, 2048]").replace("[16, 8]", "[2048, 2048]");
     room.write("slow.toml", slow);
     let child = start(&room, "train --config slow.toml --data-dir data --out slow");
     wait_for(&room, "slow/samples/real_images.png");

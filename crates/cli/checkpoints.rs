@@ -41,20 +41,20 @@ impl Checkpoints {
             .map_err(|source| Error::Checkpoint { path: path.clone(), source })?;
         files::persist(&path, &bytes)?;
 
-        let (due, passing): (Vec<_>, Vec<_>) = list(&self.folder)?
-            .into_iter()
-            .filter(|&(steps, _)| steps != gan.steps)
-            .partition(|(steps, _)| {
-                steps.is_multiple_of(self.steps_per_epoch) && self.is_due(steps / self.steps_per_epoch)
-            });
-        // This one is among those kept, if it is due itself.
-        let this =
-            gan.steps.is_multiple_of(self.steps_per_epoch) && self.is_due(gan.steps / self.steps_per_epoch);
-        let others = self.keep - usize::from(this);
-        for (_, old) in due.iter().rev().skip(others).chain(&passing) {
+        // Those of a later step were passed over as damaged.
+        let stays = |steps: u64| steps <= gan.steps && self.is_end_of_due_epoch(steps);
+        let mut others = list(&self.folder)?;
+        others.retain(|&(steps, _)| steps != gan.steps);
+        let (due, passing): (Vec<_>, Vec<_>) = others.into_iter().partition(|&(steps, _)| stays(steps));
+        let room = self.keep - usize::from(stays(gan.steps));
+        for (_, old) in due.iter().rev().skip(room).chain(&passing) {
             files::remove(old)?;
         }
         Ok(())
+    }
+
+    fn is_end_of_due_epoch(&self, steps: u64) -> bool {
+        steps.is_multiple_of(self.steps_per_epoch) && self.is_due(steps / self.steps_per_epoch)
     }
 }
 

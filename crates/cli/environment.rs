@@ -164,4 +164,21 @@ mod tests {
         assert_eq!(at(1_795_535_113), "2026-11-24T15:45:13Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
     }
+
+    #[test]
+    fn no_cut_and_no_flipped_bit_is_more_than_an_error() {
+        let json = r#"{"ganlet":"0","device":"cpu","threads":2,"dataset":{"name":"d","source":"s","digest":"5",
+            "images":1,"rows":1,"columns":1,"warning":null},"started":"t","resumed":[{"at":"t","step":3,"ganlet":"0",
+            "device":"cpu","threads":1}],"finished":null,"seconds":null}"#;
+        let read = |bytes: &[u8]| serde_json::from_slice::<Environment>(bytes);
+        assert!(read(json.as_bytes()).is_ok());
+        for length in 0..json.len() {
+            assert!(read(&json.as_bytes()[..length]).is_err(), "cut at {length}");
+        }
+        for bit in 0..json.len() * 8 {
+            let mut bytes = json.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let _ = read(&bytes);
+        }
+    }
 }
