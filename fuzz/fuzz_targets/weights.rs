@@ -12,7 +12,8 @@ fuzz_target!(|bytes: &[u8]| {
         let again = loaded.network.to_bytes(&loaded.metadata).expect("what is read is finite");
         Generator::from_bytes(&again, &Device::Cpu).expect("what is written is read");
     }
-    if let Ok(loaded) = ganlet_fuzz::within(64, bytes, |bytes| Discriminator::from_bytes(bytes, &Device::Cpu)) {
+    if let Ok(loaded) = ganlet_fuzz::within(64, bytes, |bytes| Discriminator::from_bytes(bytes, &Device::Cpu))
+    {
         loaded.network.to_bytes(&BTreeMap::new()).expect("what is read is finite");
     }
 });
