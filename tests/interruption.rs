@@ -318,3 +318,18 @@ fn a_training_that_diverges_keeps_the_epoch_before() {
         assert!(room.read(&format!("run/checkpoints/{name}")).len() > 1000);
     }
 }
+
+#[test]
+fn a_discriminator_that_wins_is_pointed_out() {
+    let room = small_room();
+    let unequal = SMALL
+        .replace("0.001", "0.01")
+        .replace("epochs = 2", "epochs = 20")
+        .replace("r_hidden = [16]", "r_hidden = [1]");
+    room.write("unequal.toml", unequal);
+    let outcome = room.run("train --config unequal.toml --data-dir data --out run --quiet");
+    let warning = "the discriminator is winning: its loss was below 0.1 in the last 10 reports";
+    assert_eq!(outcome.stderr.matches(warning).count(), 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint: narrower discriminator_hidden"), "{}", outcome.stderr);
+    assert_eq!(outcome.expect_success(), "run\n");
+}
