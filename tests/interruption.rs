@@ -107,12 +107,13 @@ fn a_signal_finishes_the_step_saves_and_says_how_to_go_on_and_a_second_leaves_at
     assert!(said.contains("warning: Ctrl-C: stopped and saved after step "), "{said}");
     assert!(said.contains("hint: to go on: ganlet train --resume run --data-dir data\n"), "{said}");
 
-    // A step that takes a second or two, in which there is time for another signal.
-    let slow =
-        SMALL.replace("= 20", "= 1000").replace("[16]", "[2048, 2048]").replace("[16, 8]", "[2048, 2048]");
+    // So large that a step, and its saving, leave time for another signal.
+    let slow = SMALL.replace("epochs = 2", "epochs = 200").replace("= 20\n", "= 1000\n");
+    let slow = slow.replace("[16]", "[2048, 2048]").replace("[16, 8]", "[2048, 2048]");
     room.write("slow.toml", slow);
     let child = start(&room, "train --config slow.toml --data-dir data --out slow");
     wait_for(&room, "slow/samples/real_images.png");
+    sleep(Duration::from_millis(100));
     signal(&child, "TERM");
     sleep(Duration::from_millis(20));
     signal(&child, "TERM");
@@ -214,6 +215,8 @@ fn whatever_is_left_behind_does_not_matter() {
     for name in room.files("run").iter().filter(|name| *name != "recipe.toml") {
         fs::remove_file(room.path(&format!("run/{name}"))).unwrap();
     }
+    let outcome = room.run("train --resume run --data-dir data --seed 9");
+    assert!(outcome.stderr.contains("seed: 1 in the run, 9 asked for"), "{}", outcome.stderr);
     again("Epoch [1/4], Step [2/3]");
 
     // Nothing is made up where no checkpoint is whole.

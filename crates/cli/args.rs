@@ -7,6 +7,10 @@ use clap::{Parser, Subcommand, ValueHint};
 use crate::device::DeviceChoice;
 use crate::seeds::Seeds;
 
+/// Epochs from one checkpoint to the next, and how many are kept, where nothing else is said.
+pub(crate) const CHECKPOINT_EVERY: u64 = 1;
+pub(crate) const KEEP: usize = 2;
+
 /// The headings of the help on `train`.
 const RECIPE: &str = "Recipe";
 const DATA: &str = "Data and device";
@@ -123,14 +127,14 @@ pub(crate) struct TrainArgs {
     #[arg(
         long,
         value_name = "N",
-        default_value = "1",
+        default_value_t = CHECKPOINT_EVERY,
         help_heading = INTERRUPTION,
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) checkpoint_every: u64,
 
     /// Checkpoints to keep, the newest
-    #[arg(long, value_name = "N", default_value = "2", help_heading = INTERRUPTION, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = KEEP, help_heading = INTERRUPTION, value_parser = positive)]
     pub(crate) keep: usize,
 
     /// Run directory to make [default: runs/RECIPE-DATASET-seedN]

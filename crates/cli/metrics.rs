@@ -51,7 +51,10 @@ impl Metrics {
     pub(crate) fn open(path: &Path, steps: u64, is_due: impl Fn(u64) -> bool) -> Result<(Self, f64)> {
         let failed = |source| Error::write(path, source);
         let before = match files::read(path) {
-            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                files::persist(path, b"")?;
+                Vec::new()
+            }
             before => before?,
         };
         let Kept { lines, last, unreadable } = Kept::of(&before, steps, is_due);
@@ -62,17 +65,14 @@ impl Metrics {
             ));
         }
         // To cut a file off needs no room on the disk, and is done or not.
-        let file = match before.starts_with(&lines) {
-            true => {
-                let file = OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
-                file.set_len(lines.len() as u64).and_then(|()| file.sync_all()).map_err(failed)?;
-                file
-            }
-            false => {
-                files::persist(path, &lines)?;
-                OpenOptions::new().append(true).open(path).map_err(failed)?
-            }
-        };
+        let is_start = before.starts_with(&lines);
+        if !is_start {
+            files::persist(path, &lines)?;
+        }
+        let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
+        if is_start {
+            file.set_len(lines.len() as u64).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
         Ok((Self { path: path.into(), file }, last.map_or(0., |last| last.seconds)))
     }
 

@@ -10,12 +10,14 @@ use crate::args::TrainArgs;
 use crate::device::DeviceChoice;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::run_dir::RunDir;
-use crate::{checkpoints, console};
+use crate::run_dir::{self, RunDir};
+use crate::{args, checkpoints, console, train};
 
 /// A run that is to go on, which no other process can take meanwhile.
 pub(crate) struct Resumed {
-    pub(crate) run: RunDir,
+    run: RunDir,
+    /// What it was begun with; by its file, there may be more epochs by now.
+    recipe: Recipe,
     /// None if it was stopped before there was one: it then goes on from its beginning.
     checkpoint: Option<Checkpoint>,
     /// None if the file is not there or not whole.
@@ -35,8 +37,12 @@ impl Resumed {
                 env!("CARGO_PKG_VERSION")
             ));
         }
+        let recipe = match &checkpoint {
+            Some(checkpoint) => checkpoint.recipe().clone(),
+            None => train::read_recipe(&run.file(run_dir::RECIPE))?,
+        };
         let environment = Environment::read(&run)?;
-        Ok(Self { run, checkpoint, environment })
+        Ok(Self { run, recipe, checkpoint, environment })
     }
 
     /// Whether all of `steps` are done, and everything that follows them.
@@ -47,8 +53,7 @@ impl Resumed {
 
     /// Fails unless the recipe is that of the run; there may be more epochs.
     pub(crate) fn check_recipe(&self, asked: &Recipe) -> Result<()> {
-        let Some(checkpoint) = &self.checkpoint else { return Ok(()) };
-        let differences = differences(checkpoint.recipe(), asked);
+        let differences = differences(&self.recipe, asked);
         match differences.is_empty() {
             true => Ok(()),
             false => Err(Error::OtherRecipe { path: self.run.path().into(), differences }),
@@ -119,6 +124,12 @@ pub(crate) fn command(run: &Path, args: &TrainArgs) -> String {
     if args.device != DeviceChoice::Auto {
         command += &format!(" --device {}", args.device);
     }
+    if args.checkpoint_every != args::CHECKPOINT_EVERY {
+        command += &format!(" --checkpoint-every {}", args.checkpoint_every);
+    }
+    if args.keep != args::KEEP {
+        command += &format!(" --keep {}", args.keep);
+    }
     command
 }
 
@@ -157,8 +168,18 @@ mod tests {
         for (arguments, expected) in [
             (&["train"][..], "ganlet train --resume 'runs/a b'\\''s'"),
             (
-                &["train", "--data-dir", "my data", "--device", "cpu"],
-                "ganlet train --resume 'runs/a b'\\''s' --data-dir 'my data' --device cpu",
+                &[
+                    "train",
+                    "--data-dir",
+                    "my data",
+                    "--device",
+                    "cpu",
+                    "--keep",
+                    "2",
+                    "--checkpoint-every",
+                    "5",
+                ],
+                "ganlet train --resume 'runs/a b'\\''s' --data-dir 'my data' --device cpu --checkpoint-every 5",
             ),
         ] {
             let Verb::Train(args) = Args::parse_from([&["ganlet"], arguments].concat()).verb else {

@@ -40,11 +40,14 @@ impl RunDir {
     ///
     /// Files that no run makes are left alone.
     pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Self> {
-        check_free(path, overwrite)?;
         files::make_folder(path)?;
         let lock = Lock::take(path)?;
+        let before = files_of_a_run(path)?;
+        if !before.is_empty() && !overwrite {
+            return Err(Error::RunExists { path: path.into() });
+        }
         // The recipe goes first: what is left if this is interrupted is not taken for a run.
-        for file in files_of_a_run(path)? {
+        for file in before {
             files::remove(&file)?;
         }
         Self { path: path.into(), _lock: lock }.with_folders()

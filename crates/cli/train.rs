@@ -1,7 +1,7 @@
 //! `ganlet train`: arguments -> recipe -> data -> training -> a run directory.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -53,14 +53,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         None => run_dir::check_free(&plan.out, args.overwrite)?,
     }
     if resumed.as_ref().is_some_and(|resumed| resumed.is_finished(plan.steps())) {
-        if !args.quiet {
-            console::note(format_args!(
-                "The run in {} is finished after {} epochs; a larger --epochs trains it on.",
-                plan.out.display(),
-                plan.epochs()
-            ));
-        }
-        return console::print(plan.out.display()).map(|()| ExitCode::SUCCESS);
+        return finished(&plan, args.quiet);
     }
 
     let images = loaded.dataset.train().images(&device)?;
@@ -111,6 +104,18 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     console::print(run.path().display()).map(|()| ExitCode::SUCCESS)
 }
 
+/// That there is nothing left to do.
+fn finished(plan: &Plan, quiet: bool) -> Result<ExitCode> {
+    let run = plan.out.display();
+    if !quiet {
+        let epochs = plan.epochs();
+        console::note(format_args!(
+            "The run in {run} is finished after {epochs} epochs; a larger --epochs trains it on."
+        ));
+    }
+    console::print(run).map(|()| ExitCode::SUCCESS)
+}
+
 /// An error in the middle of a training, with how to go on.
 fn stopped(error: Error, run: &RunDir, resume: &str) -> Error {
     let path = run.path();
@@ -125,11 +130,7 @@ fn stopped(error: Error, run: &RunDir, resume: &str) -> Error {
 fn recipe(args: &TrainArgs) -> Result<Recipe> {
     let of_run = args.resume.as_ref().map(|run| run.join(run_dir::RECIPE));
     let mut recipe = match args.config.as_ref().or(of_run.as_ref()) {
-        Some(path) => {
-            let text = String::from_utf8(files::read(path)?)
-                .map_err(|_| Error::ConfigNotText { path: path.clone() })?;
-            Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.clone(), source })?
-        }
+        Some(path) => read_recipe(path)?,
         None => {
             let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
             Recipe::named(name).map_err(|source| Error::Recipe { name: name.into(), source })?
@@ -141,6 +142,13 @@ fn recipe(args: &TrainArgs) -> Result<Recipe> {
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.validate()?;
     Ok(recipe)
+}
+
+/// The recipe in a file.
+pub(crate) fn read_recipe(path: &Path) -> Result<Recipe> {
+    let text =
+        String::from_utf8(files::read(path)?).map_err(|_| Error::ConfigNotText { path: path.into() })?;
+    Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.into(), source })
 }
 
 /// Asks for the data set that the flag names, or else the recipe file; a recipe that comes with the program leaves it open.
