@@ -84,6 +84,21 @@ fn a_training_measures_what_eval_measures_and_keeps_the_best() {
 }
 
 #[test]
+fn an_interrupted_training_measures_what_a_whole_one_does() {
+    let room = digits_room();
+    room.run("train --config small.toml --data-dir data --out half --eval-every 1 --epochs 1")
+        .expect_success();
+    room.run("train --resume half --data-dir data --eval-every 1 --epochs 2").expect_success();
+    let metrics = |run: &str| -> Vec<String> {
+        let untimed = |line: &str| line.split(",\"seconds\":").next().expect("a part").to_owned();
+        room.text(&format!("{run}/metrics.jsonl")).lines().map(untimed).collect()
+    };
+    assert_eq!(metrics("half"), metrics("run"));
+    assert!(metrics("run").iter().filter(|line| line.contains("frechet")).count() == 2);
+    assert!(room.read("half/generator-best.safetensors") == room.read("run/generator-best.safetensors"));
+}
+
+#[test]
 fn images_of_another_size_have_what_needs_no_features() {
     let room = small_room();
     room.run(TRAIN_SMALL).expect_success();

@@ -6,7 +6,6 @@ use candle_core::{Device, Tensor};
 use ganlet_data::{Loaded, Name, Request};
 use ganlet_metrics::{DigitNetwork, Evaluator, Quality, SIDE};
 use ganlet_models::Generator;
-use ganlet_train::Recipe;
 use ganlet_viz::{Layout, encode_png, grid};
 
 use crate::args::EvalArgs;
@@ -109,9 +108,7 @@ fn request(args: &EvalArgs) -> Result<Request> {
 fn trained_on(args: &EvalArgs) -> Result<Option<String>> {
     let mut found: Option<String> = None;
     for path in args.models.iter().map(|model| model.join(run_dir::RECIPE)).filter(|path| path.exists()) {
-        let recipe = String::from_utf8(files::read(&path)?)
-            .map_err(|_| Error::ConfigNotText { path: path.clone() })?;
-        let recipe = Recipe::from_toml(&recipe).map_err(|source| Error::Config { path, source })?;
+        let recipe = train::read_recipe(&path)?;
         match found {
             Some(other) if other != recipe.dataset => {
                 return Err(Error::DifferentData { of: [other, recipe.dataset] });

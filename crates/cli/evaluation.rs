@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use candle_core::Device;
 use ganlet_data::Loaded;
 use ganlet_metrics::{DigitJudge, Estimate, Judgement};
-use ganlet_models::Generator;
 use ganlet_train::Gan;
 use serde::Serialize;
 
@@ -39,6 +38,8 @@ pub(crate) struct Line {
     confidence: f64,
     imbalance: f64,
     best: bool,
+    /// Since the training began, without the time that it was interrupted for.
+    seconds: f64,
 }
 
 impl Evaluation {
@@ -49,22 +50,28 @@ impl Evaluation {
         DigitJudge::new(&test).map_err(|source| Error::Evaluate { name: "--eval-every".into(), source })
     }
 
-    /// Has the generator judged after each `every` epochs and the `last`. A run that goes on has a best generator already.
-    pub(crate) fn new(judge: DigitJudge, every: u64, last: u64, run: &RunDir) -> Result<Self> {
-        let path = run.file(run_dir::BEST);
-        let best = match path.exists() {
-            true => Generator::from_bytes(&files::read(&path)?, &Device::Cpu)
-                .map_err(|source| Error::Weights { path, source })?
-                .metadata
-                .get(FRECHET)
-                .and_then(|frechet| frechet.parse().ok()),
-            false => None,
-        };
-        Ok(Self { judge, every, last, best })
+    /// Has the generator judged after each `every` epochs and the `last`.
+    pub(crate) fn new(judge: DigitJudge, every: u64, last: u64) -> Self {
+        Self { judge, every, last, best: None }
+    }
+
+    pub(crate) fn every(&self) -> u64 {
+        self.every
+    }
+
+    /// Goes on where the best so far has this Fréchet distance.
+    pub(crate) fn go_on(&mut self, best: Option<f64>) {
+        self.best = best;
     }
 
     /// Judges the generator, if it is time to, and keeps it, if it is the best.
-    pub(crate) fn after(&mut self, epoch: u64, gan: &Gan, run: &RunDir) -> Result<Option<Line>> {
+    pub(crate) fn after(
+        &mut self,
+        epoch: u64,
+        gan: &Gan,
+        run: &RunDir,
+        seconds: f64,
+    ) -> Result<Option<Line>> {
         if !epoch.is_multiple_of(self.every) && epoch != self.last {
             return Ok(None);
         }
@@ -77,7 +84,7 @@ impl Evaluation {
             let about = [("ganlet.steps", gan.steps.to_string()), (FRECHET, value.to_string())];
             let about: BTreeMap<String, String> =
                 about.into_iter().map(|(name, value)| (name.into(), value)).collect();
-            files::replace(&run.file(run_dir::BEST), &gan.generator.to_bytes(&about)?)?;
+            files::persist(&run.file(run_dir::BEST), &gan.generator.to_bytes(&about)?)?;
         }
         Ok(Some(Line {
             epoch,
@@ -88,6 +95,7 @@ impl Evaluation {
             confidence: classes.confidence.value,
             imbalance: classes.divergence.value,
             best,
+            seconds: (seconds * 1e3).round() / 1e3,
         }))
     }
 }

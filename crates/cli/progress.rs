@@ -72,7 +72,8 @@ pub(crate) struct Training {
     voice: Voice,
     epochs: u64,
     steps_per_epoch: u64,
-    started: Instant,
+    /// When the first step was made, and how many were made before it.
+    started: (Instant, u64),
     shown: Instant,
     numbers: String,
 }
@@ -87,7 +88,7 @@ enum Voice {
 const REFRESH: Duration = Duration::from_millis(100);
 
 impl Training {
-    pub(crate) fn new(quiet: bool, epochs: u64, steps_per_epoch: u64) -> Self {
+    pub(crate) fn new(quiet: bool, epochs: u64, steps_per_epoch: u64, steps: u64) -> Self {
         let voice = match quiet {
             true => Voice::Silent,
             false if io::stderr().is_terminal() => {
@@ -97,7 +98,8 @@ impl Training {
             false => Voice::Lines,
         };
         let now = Instant::now();
-        Self { voice, epochs, steps_per_epoch, started: now, shown: now, numbers: String::new() }
+        let started = (now, steps);
+        Self { voice, epochs, steps_per_epoch, started, shown: now, numbers: String::new() }
     }
 
     /// After every step.
@@ -130,11 +132,16 @@ impl Training {
 
     /// After every measurement of quality.
     pub(crate) fn evaluated(&self, epoch: u64, numbers: impl Display) {
-        let line = format!("Epoch [{epoch}/{}], {numbers}", self.epochs);
+        if !matches!(self.voice, Voice::Silent) {
+            self.aside(|| console::note(format_args!("Epoch [{epoch}/{}], {numbers}", self.epochs)));
+        }
+    }
+
+    /// Says something else, with the bar out of the way.
+    pub(crate) fn aside(&self, say: impl FnOnce()) {
         match &self.voice {
-            Voice::Silent => {}
-            Voice::Lines => console::note(line),
-            Voice::Bar(bar) => bar.println(line),
+            Voice::Bar(bar) => bar.suspend(say),
+            _ => say(),
         }
     }
 
@@ -147,7 +154,8 @@ impl Training {
     fn show(&mut self, step: u64) {
         let Voice::Bar(bar) = &self.voice else { return };
         self.shown = Instant::now();
-        let rate = step as f64 / self.started.elapsed().as_secs_f64();
+        let (started, before) = self.started;
+        let rate = (step - before) as f64 / started.elapsed().as_secs_f64();
         let total = self.epochs.saturating_mul(self.steps_per_epoch);
         let left = console::duration(total.saturating_sub(step) as f64 / rate);
         let epoch = (step / self.steps_per_epoch + 1).min(self.epochs);

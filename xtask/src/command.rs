@@ -38,8 +38,25 @@ pub(crate) fn target_dir() -> PathBuf {
 
 /// The cargo that runs this, at the root.
 pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo_here();
     cargo.current_dir(root());
+    cargo
+}
+
+/// The cargo that runs this, in the caller's folder.
+///
+/// Without what it says to us about ourselves: build scripts that look at it would run again, and all that depends on
+/// them, each time that a chore and a hand build in turn.
+pub(crate) fn cargo_here() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 

@@ -10,6 +10,7 @@ mod cuda;
 mod parity;
 mod peers;
 mod python;
+mod soak;
 mod train;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ cargo xtask train [ARGS]        train: cargo run --release --bin ganlet -- train
 cargo xtask check               all that CI runs, cheapest first: format, lints, documentation, tests
 cargo xtask bench [ARGS]        time the training step beside its bare matrix products; --peers: and PyTorch and JAX
 cargo xtask parity [RUN]        hold this project and PyTorch against each other; brings its own PyTorch
+cargo xtask soak [ARGS]         interrupt a training again and again, and compare it with one that was not
 cargo xtask cuda build [ARGS]   build ganlet for NVIDIA GPUs; needs no CUDA toolkit, no driver and no GPU
 cargo xtask help                this text
 ";
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Some("check") => check::run(&args),
         Some("bench") => bench::run(&args),
         Some("parity") => parity::run(&args),
+        Some("soak") => soak::run(&args),
         Some("cuda") => cuda::run(&args),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
