@@ -38,17 +38,18 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     if let Some(reason) = &loaded.fallback {
         console::warning(format_args!("training on synthetic digits, for want of MNIST: {reason}"));
     }
-    let train = loaded.dataset.train();
     recipe.dataset = loaded.dataset.name().into();
     let plan = Plan::new(args, &recipe, Facts::of(&loaded), &device)?;
     run_dir::check_free(&plan.out, args.overwrite)?;
 
-    let images = train.images(&device)?;
+    let mut environment = Environment::new(&loaded, &device);
+    // By value: what training does not need is given back before it begins.
+    let (train, _) = loaded.dataset.into_splits();
+    let images = train.into_images(&device)?;
     let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
     let toml = recipe.to_toml()?;
     let run = RunDir::create(&plan.out, args.overwrite)?;
     files::replace(&run.file(run_dir::RECIPE), toml.as_bytes())?;
-    let mut environment = Environment::new(&loaded, &device);
     environment.write(&run)?;
     if !args.quiet {
         console::note(format_args!("{plan}\n"));
