@@ -38,8 +38,20 @@ pub(crate) fn target_dir() -> PathBuf {
 
 /// The cargo that runs this, at the root.
 pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo_here();
     cargo.current_dir(root());
+    cargo
+}
+
+/// The cargo that runs this, in the caller's folder.
+pub(crate) fn cargo_here() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What cargo tells about *this* package: ring's build script would take it for a change, and be run again.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
@@ -55,9 +67,14 @@ pub(crate) fn read(command: &mut Command, hint: &str) -> Outcome<String> {
     output(command.stdout(Stdio::piped()), hint)
 }
 
+/// Prints `command` as one that is about to be run.
+pub(crate) fn announce(command: &Command) {
+    eprintln!("$ {}", show(command));
+}
+
 fn output(command: &mut Command, hint: &str) -> Outcome<String> {
     let shown = show(command);
-    eprintln!("$ {shown}");
+    announce(command);
     let output = command
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
@@ -71,7 +88,7 @@ fn output(command: &mut Command, hint: &str) -> Outcome<String> {
 }
 
 /// The command as one would type it at the root, with the variables that are set for it.
-fn show(command: &Command) -> String {
+pub(crate) fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {

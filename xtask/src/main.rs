@@ -8,7 +8,6 @@ mod check;
 mod command;
 mod cuda;
 mod parity;
-mod peers;
 mod python;
 mod train;
 
@@ -17,7 +16,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask train [ARGS]        train: cargo run --release --bin ganlet -- train [ARGS]
 cargo xtask check               all that CI runs, cheapest first: format, lints, documentation, tests
-cargo xtask bench [ARGS]        time the training step beside its bare matrix products; --peers: and PyTorch and JAX
+cargo xtask bench [ARGS]        time the training step and the program around it; --peers: beside PyTorch and JAX
 cargo xtask parity [RUN]        hold this project and PyTorch against each other; brings its own PyTorch
 cargo xtask cuda build [ARGS]   build ganlet for NVIDIA GPUs; needs no CUDA toolkit, no driver and no GPU
 cargo xtask help                this text

@@ -1,11 +1,11 @@
 //! `cargo xtask train`: an optimised build, then `ganlet train`.
 
-use crate::command::{Outcome, root};
+use crate::command::{Outcome, cargo_here, root};
 use std::process::Command;
 
 /// Becomes `cargo run`, in the caller's folder: Ctrl-C and the exit status are the program's own.
 pub(crate) fn run(args: &[String]) -> Outcome {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = cargo_here();
     command.args(["run", "--release", "--bin", "ganlet", "--manifest-path"]);
     command.arg(root().join("Cargo.toml")).args(["--", "train"]).args(args);
     become_it(command)
