@@ -10,8 +10,9 @@ const PICTURE: &str = "docs/images/scaling.svg";
 /// Turns of some 40 ms: enough for a median.
 const TURNS: usize = 15;
 
-/// Compute-bound is what reaches this share of the most floating-point operations per second that any size reaches.
-const SHARE: f64 = 0.8;
+/// Compute-bound is a step that reaches this share of the most floating-point operations per second that the bare products
+/// reach at any size.
+const SHARE: f64 = 0.7;
 
 /// What one size costs, in ms per step.
 struct Point {
@@ -38,7 +39,7 @@ impl Point {
         })
     }
 
-    /// GFLOP/s
+    /// GFLOP/s of the step.
     fn rate(&self) -> f64 {
         self.gflop / self.step * 1e3
     }
@@ -51,7 +52,7 @@ pub(super) fn run(peers: Option<&Peers>) -> Outcome {
     let batches = batches.into_iter().map(measure).collect::<Outcome<Vec<_>>>()?;
     let widths = widths.into_iter().map(measure).collect::<Outcome<Vec<_>>>()?;
 
-    let best = batches.iter().chain(&widths).map(Point::rate).fold(0., f64::max);
+    let best = batches.iter().chain(&widths).map(|p| p.gflop / p.products * 1e3).fold(0., f64::max);
     let batch = |point: &Point| point.size.batch;
     let width = |point: &Point| point.size.hidden;
     print("batch", &batches, batch, best);
@@ -87,18 +88,12 @@ fn print(what: &str, points: &[Point], value: impl Fn(&Point) -> usize, best: f6
             point.rate()
         );
     }
-    // From where on, not where for the first time.
-    let bound = points.iter().rev().take_while(|point| point.rate() >= SHARE * best).last();
-    let percent = SHARE * 100.;
-    match bound {
-        Some(point) => println!(
-            "\nCompute-bound from {what} {} on: {percent:.0} % of the best, {best:.0} GFLOP/s.",
-            value(point)
-        ),
-        None => println!(
-            "\nNot compute-bound at the largest {what}: below {percent:.0} % of the best, {best:.0} GFLOP/s."
-        ),
-    }
+    let bound: Vec<usize> = points.iter().filter(|point| point.rate() >= SHARE * best).map(&value).collect();
+    let (percent, list) = (SHARE * 100., bound.iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
+    println!(
+        "\nCompute-bound, at {percent:.0} % of {best:.0} GFLOP/s or more: {what} {}",
+        if list.is_empty() { "none" } else { &list }
+    );
 }
 
 fn panel(label: &str, points: &[Point], value: impl Fn(&Point) -> usize, best: f64) -> Panel {
