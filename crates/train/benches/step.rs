@@ -41,16 +41,14 @@ const TURN: u64 = 20;
 const REPORT: u64 = 300;
 
 /// A step is divided where a network is called and where it is done.
-const PHASES: [&str; 15] = [
+const PHASES: [&str; 13] = [
     "batch: gather and noise",
-    "G forward, for D",
+    "G forward, for both",
     "real and fake as one batch",
     "D forward, real and fake",
     "D's loss and its gradient",
     "D backward, to its weights",
     "D's Adam",
-    "G forward, for G",
-    "between G and D",
     "D forward, fake",
     "G's loss and its gradient",
     "D backward, to the images",
@@ -191,6 +189,10 @@ impl<P: Pass> Pass for Timed<P> {
         self.network.output()
     }
 
+    fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        Ok(Timed { network: self.network.rows(first, count)?, stamps: self.stamps.clone() })
+    }
+
     fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
         self.stamps.now();
         let gradients = self.network.parameter_gradients(gradient);
@@ -290,20 +292,19 @@ fn products(recipe: &Recipe) -> Result<Vec<Product>> {
     let batch = recipe.batch_size;
     let mut products = Vec::new();
 
+    // G draws the fakes of both halves.
+    generator.forward(&generator.values(2 * batch)?, &mut products)?;
+
     // D learns: real and fake images are one batch.
-    let fake = generator.values(batch)?;
-    generator.forward(&fake, &mut products)?;
     let judged = discriminator.values(2 * batch)?;
     discriminator.forward(&judged, &mut products)?;
     discriminator.backward(&judged, Wanted::Parameters, &mut products)?;
 
     // G learns.
-    let fake = generator.values(batch)?;
-    generator.forward(&fake, &mut products)?;
     let judged = discriminator.values(batch)?;
     discriminator.forward(&judged, &mut products)?;
     discriminator.backward(&judged, Wanted::Input, &mut products)?;
-    generator.backward(&fake, Wanted::Parameters, &mut products)?;
+    generator.backward(&generator.values(batch)?, Wanted::Parameters, &mut products)?;
 
     for Product(a, b) in &products {
         matmul(a, b)?;
