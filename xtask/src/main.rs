@@ -9,6 +9,7 @@ mod command;
 mod cuda;
 mod parity;
 mod python;
+mod sanitize;
 mod train;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ cargo xtask train [ARGS]        train: cargo run --release --bin ganlet -- train
 cargo xtask check               all that CI runs, cheapest first: format, lints, documentation, tests
 cargo xtask bench [ARGS]        time the training step and the program around it; --peers: beside PyTorch and JAX
 cargo xtask parity [RUN]        hold this project and PyTorch against each other; brings its own PyTorch
+cargo xtask sanitize            the unsafe code under ThreadSanitizer, AddressSanitizer and Miri; needs a nightly compiler
 cargo xtask cuda build [ARGS]   build ganlet for NVIDIA GPUs; needs no CUDA toolkit, no driver and no GPU
 cargo xtask help                this text
 ";
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Some("check") => check::run(&args),
         Some("bench") => bench::run(&args),
         Some("parity") => parity::run(&args),
+        Some("sanitize") => sanitize::run(&args),
         Some("cuda") => cuda::run(&args),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
