@@ -46,6 +46,28 @@ impl<'a> Mat<'a> {
         self.transposed().rows_at(first, cols).transposed()
     }
 
+    /// Whether neighbours in a row stand a whole number of 4 KiB apart, as in a transposed weight of 1024 columns.
+    ///
+    /// Elements so far apart share few places in a cache, and push each other out before the line that they stand on is used up.
+    fn far_apart(self) -> bool {
+        self.row_stride == 1 && self.col_stride > 0 && self.col_stride % 1024 == 0
+    }
+
+    /// The elements of a matrix that is [`Mat::far_apart`], column after column, [`PADDING`] between them.
+    fn padded(self) -> Vec<f32> {
+        let mut elements = Vec::with_capacity((self.rows + PADDING) * self.cols);
+        for column in self.data.chunks(self.col_stride).take(self.cols) {
+            elements.extend_from_slice(&column[..self.rows]);
+            elements.extend_from_slice(&[0.; PADDING]);
+        }
+        elements
+    }
+
+    /// The matrix whose [`Mat::padded`] elements these are.
+    fn of_padded(self, elements: &[f32]) -> Mat<'_> {
+        Mat { data: elements, col_stride: self.rows + PADDING, ..self }
+    }
+
     pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.cols,
@@ -56,6 +78,9 @@ impl<'a> Mat<'a> {
         }
     }
 }
+
+/// A cache line of f32.
+const PADDING: usize = 16;
 
 /// Columns in a tile: a whole number of the widest vectors, wide enough for `gemm` to run at full speed, and narrow enough that
 /// a layer's width makes several.
@@ -92,8 +117,11 @@ pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) +
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
         let (top, left) = (tile / tiles_across * height, tile % tiles_across * width);
         let (height, width) = (height.min(m - top), width.min(n - left));
+        let b = b.columns_at(left, width);
+        let padded = b.far_apart().then(|| b.padded());
+        let b = padded.as_ref().map_or(b, |elements| b.of_padded(elements));
         // SAFETY: the tile lies within the capacity of `out`, and no two tiles overlap.
-        unsafe { gemm(a.rows_at(top, height), b.columns_at(left, width), shared.0.add(top * n + left), n) };
+        unsafe { gemm(a.rows_at(top, height), b, shared.0.add(top * n + left), n) };
         vectorized(
             #[inline(always)]
             || {
