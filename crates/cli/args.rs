@@ -7,10 +7,15 @@ use clap::{Parser, Subcommand, ValueHint};
 use crate::device::DeviceChoice;
 use crate::seeds::Seeds;
 
+/// Epochs from one checkpoint to the next, and how many are kept, where nothing else is said.
+pub(crate) const CHECKPOINT_EVERY: u64 = 1;
+pub(crate) const KEEP: usize = 2;
+
 /// The headings of the help on `train`.
 const RECIPE: &str = "Recipe";
 const DATA: &str = "Data and device";
 const OUTPUT: &str = "Output";
+const INTERRUPTION: &str = "Interruption";
 
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
@@ -46,8 +51,11 @@ pub(crate) enum Verb {
 /// single values. The same recipe gives the same bits, for any number of threads.
 ///
 /// The run directory holds recipe.toml, environment.json, metrics.jsonl (the numbers of each report), samples/ (64 pictures
-/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch). Its path is printed
-/// on standard output.
+/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch), and checkpoints/ (all
+/// that is needed to go on). Its path is printed on standard output.
+///
+/// Ctrl-C and SIGTERM finish the step and save; a second one leaves at once. However a run was interrupted, `--resume` goes on
+/// from its newest checkpoint and comes to the bytes of a run that was not.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
@@ -58,6 +66,8 @@ EXAMPLES:
   ganlet train --data-dir pics --out runs/a   Your own IDX files
   ganlet train --config runs/classic-mnist-seed0/recipe.toml --out runs/b
                                               The same bits again
+  ganlet train --resume runs/a                Go on where it was interrupted
+  ganlet train --resume runs/a --epochs 400   Train a finished run on
 
 ENVIRONMENT:
   GANLET_DATA_DIR     Where the data sets are, as --data-dir says it for one run
@@ -101,6 +111,31 @@ pub(crate) struct TrainArgs {
     /// Device to train on: cpu, cuda, cuda:N, or auto: CUDA where it is built in and there is a GPU, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = DATA)]
     pub(crate) device: DeviceChoice,
+
+    /// Run directory to go on with, from its newest whole checkpoint, to the bytes of a run without an interruption; recipe
+    /// and data must be those that it began with, but there may be more --epochs
+    #[arg(
+        long,
+        value_name = "RUN",
+        help_heading = INTERRUPTION,
+        value_hint = ValueHint::DirPath,
+        conflicts_with_all = ["recipe", "out", "overwrite", "dry_run"]
+    )]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// Epochs from one checkpoint to the next; there is one at the end in any case
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = CHECKPOINT_EVERY,
+        help_heading = INTERRUPTION,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) checkpoint_every: u64,
+
+    /// Checkpoints to keep, the newest
+    #[arg(long, value_name = "N", default_value_t = KEEP, help_heading = INTERRUPTION, value_parser = positive)]
+    pub(crate) keep: usize,
 
     /// Run directory to make [default: runs/RECIPE-DATASET-seedN]
     #[arg(long, value_name = "RUN", help_heading = OUTPUT, value_hint = ValueHint::DirPath)]

@@ -1,5 +1,6 @@
 //! `auto`, `cpu`, `cuda:N`: from the word to the device.
 
+use std::fmt;
 use std::panic;
 use std::str::FromStr;
 
@@ -58,6 +59,16 @@ fn cuda(number: usize) -> Result<Device> {
     match device {
         Ok(device) => device.map_err(|source| Error::Cuda { number, source }),
         Err(_) => Err(Error::CudaDriver { number }),
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
     }
 }
 

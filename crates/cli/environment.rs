@@ -1,32 +1,46 @@
 //! `environment.json`: what a run was made with, beside its recipe.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io::ErrorKind;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use candle_core::Device;
 use ganlet_data::Loaded;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run_dir::{self, RunDir};
-use crate::{data, device, files};
+use crate::{console, data, device, files};
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Environment {
     /// The version of this program.
-    ganlet: &'static str,
+    ganlet: String,
     device: String,
     /// Threads on the CPU.
     threads: usize,
     dataset: DataSet,
     /// In UTC, as RFC 3339 has it.
     started: String,
+    /// Each time that it went on after an interruption.
+    #[serde(default)]
+    resumed: Vec<Resumption>,
     /// None while the run goes on, and for ever if it was stopped.
     finished: Option<String>,
-    /// From the first step to the last.
+    /// From the first step to the last, without the time that it was interrupted for.
     seconds: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+/// With what, and from where, an interrupted run went on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Resumption {
+    at: String,
+    step: u64,
+    ganlet: String,
+    device: String,
+    threads: usize,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct DataSet {
     name: String,
     /// The folder of its files, or how it was come by.
@@ -44,7 +58,7 @@ impl Environment {
     pub(crate) fn new(loaded: &Loaded, device: &Device) -> Self {
         let Loaded { dataset, source, fallback, .. } = loaded;
         Self {
-            ganlet: env!("CARGO_PKG_VERSION"),
+            ganlet: env!("CARGO_PKG_VERSION").into(),
             device: device::name(device),
             threads: ganlet_ops::threads(),
             dataset: DataSet {
@@ -57,25 +71,60 @@ impl Environment {
                 warning: fallback.clone(),
             },
             started: timestamp(SystemTime::now()),
+            resumed: Vec::new(),
             finished: None,
             seconds: None,
         }
     }
 
-    pub(crate) fn finish(&mut self, training: Duration) {
+    /// That of a run which was begun in this one, and goes on after `step` steps in `now`.
+    pub(crate) fn resumed(mut self, step: u64, now: &Self) -> Self {
+        let Self { ganlet, device, threads, started, .. } = now.clone();
+        self.resumed.push(Resumption { at: started, step, ganlet, device, threads });
+        (self.finished, self.seconds) = (None, None);
+        self
+    }
+
+    pub(crate) fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// Of the data.
+    pub(crate) fn digest(&self) -> &str {
+        &self.dataset.digest
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+
+    pub(crate) fn finish(&mut self, seconds: f64) {
         self.finished = Some(timestamp(SystemTime::now()));
-        self.seconds = Some(training.as_millis() as f64 / 1e3);
+        self.seconds = Some((seconds * 1e3).round() / 1e3);
+    }
+
+    /// The environment of a run; none, and a warning, if it cannot be made out.
+    pub(crate) fn read(run: &RunDir) -> Result<Option<Self>> {
+        let path = run.file(run_dir::ENVIRONMENT);
+        let bytes = match files::read(&path) {
+            Err(Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let environment = serde_json::from_slice(&bytes).inspect_err(|error| {
+            console::warning(format_args!("{} is damaged, and written anew: {error}", path.display()));
+        });
+        Ok(environment.ok())
     }
 
     pub(crate) fn write(&self, run: &RunDir) -> Result<()> {
         let mut json = serde_json::to_string_pretty(self)?;
         json.push('\n');
-        files::replace(&run.file(run_dir::ENVIRONMENT), json.as_bytes())
+        files::persist(&run.file(run_dir::ENVIRONMENT), json.as_bytes())
     }
 }
 
 /// `2026-11-24T15:45:13Z`.
-fn timestamp(time: SystemTime) -> String {
+pub(crate) fn timestamp(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
@@ -102,6 +151,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn dates_are_those_of_the_calendar() {
@@ -113,5 +163,22 @@ mod tests {
         assert_eq!(at(1_709_251_199), "2024-02-29T23:59:59Z");
         assert_eq!(at(1_795_535_113), "2026-11-24T15:45:13Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+    }
+
+    #[test]
+    fn no_cut_and_no_flipped_bit_is_more_than_an_error() {
+        let json = r#"{"ganlet":"0","device":"cpu","threads":2,"dataset":{"name":"d","source":"s","digest":"5",
+            "images":1,"rows":1,"columns":1,"warning":null},"started":"t","resumed":[{"at":"t","step":3,"ganlet":"0",
+            "device":"cpu","threads":1}],"finished":null,"seconds":null}"#;
+        let read = |bytes: &[u8]| serde_json::from_slice::<Environment>(bytes);
+        assert!(read(json.as_bytes()).is_ok());
+        for length in 0..json.len() {
+            assert!(read(&json.as_bytes()[..length]).is_err(), "cut at {length}");
+        }
+        for bit in 0..json.len() * 8 {
+            let mut bytes = json.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let _ = read(&bytes);
+        }
     }
 }

@@ -39,6 +39,26 @@ pub(crate) enum Error {
     CustomData,
     #[error("there is a run in {} already", path.display())]
     RunExists { path: PathBuf },
+    #[error("{} is in use by {holder}", path.display())]
+    Held { path: PathBuf, holder: String },
+
+    #[error("there is no run in {}", path.display())]
+    NoRun { path: PathBuf },
+    #[error("none of the {count} checkpoints in {} is whole", folder.display())]
+    NoWholeCheckpoint { folder: PathBuf, count: usize },
+    #[error("{}", path.display())]
+    Checkpoint { path: PathBuf, source: ganlet_train::checkpoint::Error },
+    #[error("{} was trained with another recipe{}", path.display(), listed(differences))]
+    OtherRecipe { path: PathBuf, differences: Vec<String> },
+    #[error("{} was trained on other data: its digest is {expected}, that of {name} is {found}", path.display())]
+    OtherData { path: PathBuf, expected: String, found: String, name: String },
+    #[error("cannot watch for signals")]
+    Signals(#[source] io::Error),
+    /// Something went wrong while the networks were trained.
+    #[error("{source}")]
+    Training { source: Box<Error>, resume: String },
+    #[error("the run directory {} is gone", path.display())]
+    RunVanished { path: PathBuf, source: Box<Error> },
 
     #[error("{}: there is no such file or run directory", path.display())]
     NoModel { path: PathBuf },
@@ -114,10 +134,30 @@ impl Error {
             }
             Self::CustomData => "name their folder with --data-dir, or other images with --dataset".into(),
             Self::RunExists { .. } => "choose another directory with --out, or replace the run with --overwrite".into(),
+            Self::Held { .. } => "wait for it, stop it, or choose another directory with --out".into(),
+            Self::NoRun { .. } => "--resume takes a directory that `ganlet train` made; ls runs/ shows those that there are".into(),
+            Self::NoWholeCheckpoint { folder, .. } => {
+                format!("remove {} and resume, and the run begins anew, to the same bytes", folder.display())
+            }
+            Self::OtherRecipe { .. } => {
+                "--resume alone goes on as it began; --out NEW in its place trains the other recipe".into()
+            }
+            Self::OtherData { .. } => "name the data that it began with by --dataset or --data-dir".into(),
+            Self::Training { source, resume } => match &**source {
+                Self::Train(Train::Diverged { .. } | Train::NotFinite { .. }) | Self::RunVanished { .. } => {
+                    return source.hint();
+                }
+                Self::Write { .. } | Self::Train(Train::Observer { .. }) => {
+                    format!("nothing that was saved is lost; with room and leave to write there, go on: {resume}")
+                }
+                _ => format!("nothing that was saved is lost; to go on: {resume}"),
+            },
+            Self::RunVanished { .. } => {
+                "if it was moved, or its disk was unplugged, ganlet train --resume goes on with it where it is now".into()
+            }
             Self::NoModel { .. } => "`ganlet train` makes a run; ls runs/ shows those that there are".into(),
             Self::NoWeights { path } if path.join(crate::run_dir::RECIPE).exists() => format!(
-                "the run was stopped before its first epoch was over: ganlet train --config {} --overwrite --out {}",
-                path.join(crate::run_dir::RECIPE).display(),
+                "the run was stopped before its first epoch was over: ganlet train --resume {}",
                 path.display()
             ),
             Self::NoWeights { .. } => "name a run directory or a .safetensors file; `ganlet train` makes both".into(),
@@ -150,14 +190,21 @@ impl Error {
                 "ganlet train --help describes the flags; ganlet train --dry-run shows a whole recipe".into()
             }
             Self::Train(Train::TooFewImages { .. }) => "choose a smaller --batch-size".into(),
-            Self::Train(Train::Diverged { .. }) => {
-                "a smaller learning_rate in the recipe trains more steadily; the weights of the epoch before are kept".into()
+            Self::Train(Train::Diverged { .. } | Train::NotFinite { .. }) => {
+                "a smaller learning_rate in the recipe trains more steadily; the weights of the epoch before, and its checkpoint, \
+                 are kept"
+                    .into()
             }
             Self::Read { .. } => "is it there, and may you read it?".into(),
             Self::Write { .. } => "is there room, and may you write there? --out chooses another place".into(),
             _ => return inner(self)?.hint(),
         })
     }
+}
+
+/// Each on a line of its own.
+fn listed(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
 }
 
 /// The error of ours that one of another crate carries, as that of a training carries its observer's.

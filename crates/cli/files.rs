@@ -12,13 +12,23 @@ pub(crate) fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
+    put(path, write, |_| Ok(()))
+}
+
+/// The one way in which a file comes to be: as a hidden neighbour, which is renamed when `settle` has seen it.
+fn put(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<()> {
     let partial = partial(path);
+    let failed = |source| Error::write(path, source);
     let attempt = || {
-        let file = File::create(&partial).map_err(|source| Error::write(path, source))?;
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::new(File::create(&partial).map_err(failed)?);
         write(&mut out)?;
-        out.flush().map_err(|source| Error::write(path, source))?;
-        fs::rename(&partial, path).map_err(|source| Error::write(path, source))
+        out.flush().map_err(failed)?;
+        settle(out.get_ref()).map_err(failed)?;
+        fs::rename(&partial, path).map_err(failed)
     };
     attempt().inspect_err(|_| {
         let _ = fs::remove_file(&partial);
@@ -28,6 +38,23 @@ pub(crate) fn replace_with(
 /// Makes the file at `path` of these bytes, or leaves what was there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     replace_with(path, |out| out.write_all(bytes).map_err(|source| Error::write(path, source)))
+}
+
+/// The same, and returns when it is on the disk, so that not even a power failure takes it back: what must be there before
+/// something else is.
+pub(crate) fn persist(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |source| Error::write(path, source);
+    put(path, |out| out.write_all(bytes).map_err(failed), File::sync_all)?;
+    sync_folder(path.parent().unwrap_or(path)).map_err(failed)
+}
+
+/// Returns when the names in a folder are on the disk. Where folders cannot be flushed, renaming has to do.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let here = folder.as_os_str().is_empty();
+    match File::open(if here { Path::new(".") } else { folder }).and_then(|folder| folder.sync_all()) {
+        Err(error) if cfg!(not(unix)) || error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
 }
 
 /// The bytes of the file at `path`.
@@ -49,7 +76,7 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 }
 
 /// Where the file at `path` grows: a hidden neighbour, so that renaming it is one step of the file system.
-fn partial(path: &Path) -> PathBuf {
+pub(crate) fn partial(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".partial");

@@ -5,8 +5,13 @@ mod data;
 mod sample;
 mod train;
 
+mod checkpoints;
 mod environment;
+mod interrupt;
+mod lock;
+mod metrics;
 mod recorder;
+mod resume;
 mod run_dir;
 
 mod device;
@@ -31,11 +36,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Train(args) => train::run(&args),
-        Verb::Sample(args) => sample::run(&args),
-        Verb::Data(args) => data::run(&args.verb),
+        Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Data(args) => data::run(&args.verb).map(|()| ExitCode::SUCCESS),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.report(),
-    }
+    done.unwrap_or_else(|error| error.report())
 }

@@ -266,4 +266,21 @@ mod tests {
         let huge = "(18446744073709551615, 18446744073709551615)";
         assert!(matches!(short(huge), Error::Truncated));
     }
+
+    #[test]
+    fn no_cut_and_no_flipped_bit_is_more_than_an_error() {
+        let mut whole = Vec::new();
+        write_header(&mut whole, 2, 2).unwrap();
+        write_numbers(&mut whole, &[1., 2., 3., 4.]).unwrap();
+        let read = |bytes: &[u8]| Rows::open(bytes)?.read(64);
+        assert_eq!(read(&whole).unwrap(), [1., 2., 3., 4.]);
+        for length in 0..whole.len() {
+            assert!(read(&whole[..length]).is_err(), "cut at {length}");
+        }
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let _ = read(&bytes);
+        }
+    }
 }

@@ -66,7 +66,8 @@ pub(crate) struct Training {
     voice: Voice,
     epochs: u64,
     steps_per_epoch: u64,
-    started: Instant,
+    /// When the first step was made, and how many were made before it.
+    started: (Instant, u64),
     shown: Instant,
     numbers: String,
 }
@@ -81,7 +82,7 @@ enum Voice {
 const REFRESH: Duration = Duration::from_millis(100);
 
 impl Training {
-    pub(crate) fn new(quiet: bool, epochs: u64, steps_per_epoch: u64) -> Self {
+    pub(crate) fn new(quiet: bool, epochs: u64, steps_per_epoch: u64, steps: u64) -> Self {
         let voice = match quiet {
             true => Voice::Silent,
             false if io::stderr().is_terminal() => {
@@ -91,7 +92,8 @@ impl Training {
             false => Voice::Lines,
         };
         let now = Instant::now();
-        Self { voice, epochs, steps_per_epoch, started: now, shown: now, numbers: String::new() }
+        let started = (now, steps);
+        Self { voice, epochs, steps_per_epoch, started, shown: now, numbers: String::new() }
     }
 
     /// After every step.
@@ -122,6 +124,14 @@ impl Training {
         }
     }
 
+    /// Says something else, with the bar out of the way.
+    pub(crate) fn aside(&self, say: impl FnOnce()) {
+        match &self.voice {
+            Voice::Bar(bar) => bar.suspend(say),
+            _ => say(),
+        }
+    }
+
     pub(crate) fn finish(&mut self) {
         if let Voice::Bar(bar) = &self.voice {
             bar.finish_and_clear();
@@ -131,7 +141,8 @@ impl Training {
     fn show(&mut self, step: u64) {
         let Voice::Bar(bar) = &self.voice else { return };
         self.shown = Instant::now();
-        let rate = step as f64 / self.started.elapsed().as_secs_f64();
+        let (started, before) = self.started;
+        let rate = (step - before) as f64 / started.elapsed().as_secs_f64();
         let total = self.epochs.saturating_mul(self.steps_per_epoch);
         let left = console::duration(total.saturating_sub(step) as f64 / rate);
         let epoch = (step / self.steps_per_epoch + 1).min(self.epochs);

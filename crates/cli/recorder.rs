@@ -1,68 +1,68 @@
 //! What a run writes while it goes on: an observer of the training.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
 use candle_core::Tensor;
-use ganlet_train::{Gan, Observer, ObserverResult, Report};
+use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch};
 use ganlet_viz::{Layout, encode_png, grid};
-use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::files;
+use crate::checkpoints::Checkpoints;
+use crate::error::Result;
+use crate::metrics::{Line, Metrics};
 use crate::progress::Training;
 use crate::run_dir::{self, RunDir};
 use crate::train::Plan;
+use crate::{console, files};
 
 /// Pictures in each grid. Those after an epoch are the samples 0 to 63, as `ganlet sample` draws them.
 const PICTURES: usize = 64;
 
-/// Writes metrics, pictures and weights into the run directory, and shows the progress.
+/// Writes metrics, pictures, weights and checkpoints into the run directory, shows the progress, and warns.
 pub(crate) struct Recorder<'a> {
     run: &'a RunDir,
     image: [usize; 2],
-    metrics: File,
+    metrics: Metrics,
+    checkpoints: Checkpoints,
+    /// The step of the last checkpoint.
+    saved: u64,
     progress: Training,
+    watch: Watch,
     started: Instant,
+    /// Seconds that the run took before it was interrupted.
+    before: f64,
     /// When the last report was, and its step.
     last: (Instant, u64),
 }
 
-/// A line of `metrics.jsonl`. What depends on the clock comes last.
-#[derive(Serialize)]
-struct Line {
-    epoch: u64,
-    step: u64,
-    images_seen: u64,
-    d_loss: f32,
-    g_loss: f32,
-    d_real: f32,
-    d_fake: f32,
-    /// Since the training began.
-    seconds: f64,
-    /// Since the report before.
-    steps_per_second: f64,
-}
-
 impl<'a> Recorder<'a> {
-    /// Makes `metrics.jsonl`, and the picture of the first of `images`, `(N, rows * columns)` u8.
-    pub(crate) fn new(run: &'a RunDir, images: &Tensor, plan: &Plan, quiet: bool) -> Result<Self> {
-        let first = images.narrow(0, 0, PICTURES.min(images.dim(0)?))?;
-        write_grid(&run.real_images(), &ganlet_ops::normalize(&first)?, plan.image())?;
+    /// Begins with the picture of the first of `images`, `(N, rows * columns)` u8, and with the metrics of the first `steps`.
+    pub(crate) fn new(
+        run: &'a RunDir,
+        images: &Tensor,
+        plan: &Plan,
+        checkpoints: Checkpoints,
+        steps: u64,
+        quiet: bool,
+    ) -> Result<Self> {
+        let first = ganlet_ops::normalize(&images.narrow(0, 0, PICTURES.min(images.dim(0)?))?)?;
+        write_grid(&run.real_images(), &first, plan.image())?;
 
-        let path = run.file(run_dir::METRICS);
-        let metrics = File::create(&path).map_err(|source| Error::write(&path, source))?;
+        let (metrics, before) =
+            Metrics::open(&run.file(run_dir::METRICS), steps, |step| plan.reports_at(step))?;
         let now = Instant::now();
         Ok(Self {
             run,
             image: plan.image(),
             metrics,
-            progress: Training::new(quiet, plan.epochs(), plan.steps_per_epoch()),
+            checkpoints,
+            saved: steps,
+            progress: Training::new(quiet, plan.epochs(), plan.steps_per_epoch(), steps),
+            watch: Watch::new(&first)?,
             started: now,
-            last: (now, 0),
+            before,
+            last: (now, steps),
         })
     }
 
@@ -70,25 +70,30 @@ impl<'a> Recorder<'a> {
         self.progress.finish();
     }
 
+    /// Seconds that the run took, without the time that it was interrupted for.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// A checkpoint of where the training stands, unless there is one.
+    pub(crate) fn save(&mut self, gan: &Gan) -> Result<()> {
+        if self.saved != gan.steps {
+            // All that a training without an interruption has written by now is there before the checkpoint is.
+            self.metrics.sync()?;
+            self.checkpoints.save(gan)?;
+            self.saved = gan.steps;
+        }
+        Ok(())
+    }
+
     fn record(&mut self, report: &Report) -> Result<()> {
         let now = Instant::now();
         let (then, step) = std::mem::replace(&mut self.last, (now, report.step));
         let rate = (report.step - step) as f64 / (now - then).as_secs_f64();
-        let &Report { epoch, step, images, d_loss, g_loss, d_real, d_fake } = report;
-        let line = serde_json::to_string(&Line {
-            epoch,
-            step,
-            images_seen: images,
-            d_loss,
-            g_loss,
-            d_real,
-            d_fake,
-            seconds: rounded((now - self.started).as_secs_f64()),
-            steps_per_second: rounded(rate),
-        })?;
-        let path = self.run.file(run_dir::METRICS);
-        writeln!(self.metrics, "{line}").map_err(|source| Error::write(&path, source))?;
+        self.metrics.append(&Line::new(report, self.seconds(), rate))?;
         self.progress.report(report, rate);
+        let warning = self.watch.report(report);
+        self.warn(warning);
         Ok(())
     }
 
@@ -96,11 +101,25 @@ impl<'a> Recorder<'a> {
         let seeds: Vec<u64> = (0..PICTURES as u64).collect();
         let pictures = gan.generator.sample(&seeds)?;
         write_grid(&self.run.fake_images(epoch), &pictures, self.image)?;
+        let warning = self.watch.sheet(gan.steps, &pictures)?;
+        self.warn(warning);
 
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
-        files::replace(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
-        files::replace(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
-        Ok(())
+        files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
+        files::persist(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
+        match self.checkpoints.is_due(epoch) {
+            true => self.save(gan),
+            false => Ok(()),
+        }
+    }
+
+    fn warn(&self, warning: Option<Warning>) {
+        if let Some(warning) = warning {
+            self.progress.aside(|| {
+                console::warning(warning);
+                console::hint(warning.remedy());
+            });
+        }
     }
 }
 
@@ -118,11 +137,6 @@ impl Observer for Recorder<'_> {
     }
 }
 
-/// To the thousandth: the clock is no better.
-fn rounded(number: f64) -> f64 {
-    (number * 1e3).round() / 1e3
-}
-
 fn write_grid(path: &Path, images: &Tensor, image: [usize; 2]) -> Result<()> {
-    files::replace(path, &encode_png(&grid(images, image, Layout::default())?)?)
+    files::persist(path, &encode_png(&grid(images, image, Layout::default())?)?)
 }

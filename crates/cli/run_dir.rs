@@ -8,13 +8,15 @@
 //! | `samples/real_images.png` | what the generator is to learn: the first training images |
 //! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 |
 //! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
+//! | `checkpoints/step-N.safetensors` | where the training stood after step N, all of it: what `--resume` goes on from |
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::lock::Lock;
+use crate::{checkpoints, files};
 
 pub(crate) const RECIPE: &str = "recipe.toml";
 pub(crate) const ENVIRONMENT: &str = "environment.json";
@@ -22,13 +24,15 @@ pub(crate) const METRICS: &str = "metrics.jsonl";
 pub(crate) const GENERATOR: &str = "generator.safetensors";
 pub(crate) const DISCRIMINATOR: &str = "discriminator.safetensors";
 pub(crate) const SAMPLES: &str = "samples";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
 const REAL_IMAGES: &str = "real_images.png";
 const FAKE_IMAGES: (&str, &str) = ("fake_images-", ".png");
 
-/// A run directory that is this run's own.
+/// A run directory that is this run's own, and no other process's.
 #[derive(Debug)]
 pub(crate) struct RunDir {
     path: PathBuf,
+    _lock: Lock,
 }
 
 impl RunDir {
@@ -36,12 +40,36 @@ impl RunDir {
     ///
     /// Files that no run makes are left alone.
     pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Self> {
-        check_free(path, overwrite)?;
-        for file in files_of_a_run(path)? {
+        files::make_folder(path)?;
+        let lock = Lock::take(path)?;
+        let before = files_of_a_run(path)?;
+        if !before.is_empty() && !overwrite {
+            return Err(Error::RunExists { path: path.into() });
+        }
+        // The recipe goes first: what is left if this is interrupted is not taken for a run.
+        for file in before {
             files::remove(&file)?;
         }
-        files::make_folder(&path.join(SAMPLES))?;
-        Ok(Self { path: path.into() })
+        Self { path: path.into(), _lock: lock }.with_folders()
+    }
+
+    /// Takes a directory that holds a run.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        if !path.join(RECIPE).exists() {
+            return Err(Error::NoRun { path: path.into() });
+        }
+        let run = Self { path: path.into(), _lock: Lock::take(path)? };
+        // What was being written when the run was interrupted.
+        for file in files_of_a_run(path)? {
+            files::remove(&files::partial(&file))?;
+        }
+        run.with_folders()
+    }
+
+    fn with_folders(self) -> Result<Self> {
+        files::make_folder(&self.path.join(SAMPLES))?;
+        files::make_folder(&self.checkpoints())?;
+        Ok(self)
     }
 
     /// The directory itself.
@@ -52,6 +80,11 @@ impl RunDir {
     /// The path of one of its files.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// The folder of its checkpoints.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
     }
 
     pub(crate) fn real_images(&self) -> PathBuf {
@@ -71,7 +104,7 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
     }
     match files_of_a_run(path)?.is_empty() || overwrite {
         true => Ok(()),
-        false => Err(Error::RunExists { path: path.into() }),
+        false => Lock::check(path).and(Err(Error::RunExists { path: path.into() })),
     }
 }
 
@@ -79,6 +112,8 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
     let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, DISCRIMINATOR];
     let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
+
+    found.extend(checkpoints::list(&path.join(CHECKPOINTS))?.into_iter().map(|(_, file)| file));
 
     let samples = path.join(SAMPLES);
     let entries = match fs::read_dir(&samples) {
@@ -122,8 +157,10 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("run");
         let run = RunDir::create(&path, false)?;
+        assert!(matches!(RunDir::create(&path, true), Err(Error::Held { .. })));
+        drop(run);
         // Nothing was written yet, so nothing is lost.
-        RunDir::create(&path, false)?;
+        let run = RunDir::create(&path, false)?;
 
         let of_a_run = [
             run.file(RECIPE),
@@ -131,14 +168,17 @@ mod tests {
             run.real_images(),
             run.fake_images(1),
             run.fake_images(10),
+            run.checkpoints().join("step-600.safetensors"),
         ];
         let of_others =
             ["notes.txt", "samples/seeds-0-63.png", "samples/fake_images-x.png", "samples/fake_images-.png"];
         for file in of_a_run.iter().cloned().chain(of_others.map(|name| run.file(name))) {
             files::replace(&file, b"x")?;
         }
+        assert!(matches!(RunDir::create(&path, false), Err(Error::Held { .. })));
+        drop(run);
         assert!(matches!(RunDir::create(&path, false), Err(Error::RunExists { .. })));
-        RunDir::create(&path, true)?;
+        let run = RunDir::create(&path, true)?;
         assert!(of_a_run.iter().all(|file| !file.exists()));
         assert!(of_others.iter().all(|name| run.file(name).exists()));
         Ok(())

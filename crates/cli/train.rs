@@ -1,7 +1,8 @@
 //! `ganlet train`: arguments -> recipe -> data -> training -> a run directory.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
@@ -9,11 +10,14 @@ use ganlet_data::{Loaded, Name, Request};
 use ganlet_train::{Gan, Recipe, steps_per_epoch};
 
 use crate::args::TrainArgs;
+use crate::checkpoints::Checkpoints;
 use crate::console::{self, duration, grouped};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::progress::Download;
 use crate::recorder::Recorder;
+use crate::resume::{self, Resumed};
 use crate::run_dir::{self, RunDir};
 use crate::{data, device, files};
 
@@ -23,15 +27,19 @@ const DEFAULT_RECIPE: &str = "classic";
 /// What the data set of a recipe is called where it has no name: the files in `--data-dir`, whatever they are.
 const CUSTOM: &str = "custom";
 
-pub(crate) fn run(args: &TrainArgs) -> Result<()> {
+pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
+    let resumed = args.resume.as_deref().map(Resumed::open).transpose()?;
     let mut recipe = recipe(args)?;
+    if let Some(resumed) = &resumed {
+        resumed.check_recipe(&recipe)?;
+    }
     let request = request(args, &recipe)?;
     let device = args.device.open()?;
     if let Some(out) = &args.out {
         run_dir::check_free(out, args.overwrite)?;
     }
     if args.dry_run {
-        return dry_run(args, recipe, &request, &device);
+        return dry_run(args, recipe, &request, &device).map(|()| ExitCode::SUCCESS);
     }
 
     let loaded = load(&request, args.quiet)?;
@@ -40,49 +48,98 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     }
     recipe.dataset = loaded.dataset.name().into();
     let plan = Plan::new(args, &recipe, Facts::of(&loaded), &device)?;
-    run_dir::check_free(&plan.out, args.overwrite)?;
+    match &resumed {
+        Some(resumed) => resumed.check_data(&loaded.dataset)?,
+        None => run_dir::check_free(&plan.out, args.overwrite)?,
+    }
+    if resumed.as_ref().is_some_and(|resumed| resumed.is_finished(plan.steps())) {
+        return finished(&plan, args.quiet);
+    }
 
-    let mut environment = Environment::new(&loaded, &device);
+    let environment = Environment::new(&loaded, &device);
+    let data = loaded.dataset.digest();
     // By value: what training does not need is given back before it begins.
     let (train, _) = loaded.dataset.into_splits();
     let images = train.into_images(&device)?;
     let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
-    let toml = recipe.to_toml()?;
-    let run = RunDir::create(&plan.out, args.overwrite)?;
-    files::replace(&run.file(run_dir::RECIPE), toml.as_bytes())?;
+    let (run, mut environment) = match resumed {
+        Some(resumed) => resumed.go_on(&mut gan, environment)?,
+        None => (RunDir::create(&plan.out, args.overwrite)?, environment),
+    };
+    files::persist(&run.file(run_dir::RECIPE), recipe.to_toml()?.as_bytes())?;
     environment.write(&run)?;
     if !args.quiet {
         console::note(format_args!("{plan}\n"));
+        if gan.steps > 0 {
+            console::note(format_args!("Going on after step {}.", grouped(gan.steps)));
+        }
     }
 
-    let started = Instant::now();
-    let mut recorder = Recorder::new(&run, &images, &plan, args.quiet)?;
-    let outcome = ganlet_train::train(&mut gan, &images, &recipe, &mut recorder);
+    let (started, before) = (Instant::now(), gan.steps);
+    let checkpoints = Checkpoints {
+        folder: run.checkpoints(),
+        recipe: recipe.clone(),
+        data,
+        every: args.checkpoint_every,
+        keep: args.keep,
+        steps_per_epoch: plan.steps_per_epoch,
+    };
+    let interrupt = Interrupt::watch().map_err(Error::Signals)?;
+    let mut recorder = Recorder::new(&run, &images, &plan, checkpoints, gan.steps, args.quiet)?;
+    let outcome = ganlet_train::train_until(interrupt.stop(), &mut gan, &images, &recipe, &mut recorder);
     recorder.finish();
-    outcome?;
-    environment.finish(started.elapsed());
+    let resume = resume::command(run.path(), args);
+    let outcome = outcome.map_err(Error::from).and_then(|()| recorder.save(&gan));
+    outcome.map_err(|error| stopped(error, &run, &resume))?;
+    if gan.steps < plan.steps() {
+        let (signal, status) = interrupt.obeyed();
+        console::warning(format_args!("{signal}: stopped and saved after step {}", grouped(gan.steps)));
+        console::hint(format_args!("to go on: {resume}"));
+        return Ok(ExitCode::from(status));
+    }
+    environment.finish(recorder.seconds());
     environment.write(&run)?;
 
     if !args.quiet {
         let seconds = started.elapsed().as_secs_f64();
-        console::note(farewell(&run, gan.steps, seconds));
+        console::note(farewell(&run, gan.steps - before, seconds));
     }
-    console::print(run.path().display())
+    console::print(run.path().display()).map(|()| ExitCode::SUCCESS)
+}
+
+/// That there is nothing left to do.
+fn finished(plan: &Plan, quiet: bool) -> Result<ExitCode> {
+    let run = plan.out.display();
+    if !quiet {
+        let epochs = plan.epochs();
+        console::note(format_args!(
+            "The run in {run} is finished after {epochs} epochs; a larger --epochs trains it on."
+        ));
+    }
+    console::print(run).map(|()| ExitCode::SUCCESS)
+}
+
+/// An error in the middle of a training, with how to go on.
+fn stopped(error: Error, run: &RunDir, resume: &str) -> Error {
+    let path = run.path();
+    let source = match path.exists() {
+        true => error,
+        false => Error::RunVanished { path: path.into(), source: Box::new(error) },
+    };
+    Error::Training { source: Box::new(source), resume: resume.into() }
 }
 
 /// The recipe that is named or in the file, with the flags' values in it.
 fn recipe(args: &TrainArgs) -> Result<Recipe> {
-    let mut recipe = match &args.config {
-        Some(path) => {
-            let text = String::from_utf8(files::read(path)?)
-                .map_err(|_| Error::ConfigNotText { path: path.clone() })?;
-            Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.clone(), source })?
-        }
+    let of_run = args.resume.as_ref().map(|run| run.join(run_dir::RECIPE));
+    let mut recipe = match args.config.as_ref().or(of_run.as_ref()) {
+        Some(path) => read_recipe(path)?,
         None => {
             let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
             Recipe::named(name).map_err(|source| Error::Recipe { name: name.into(), source })?
         }
     };
+    recipe.dataset = args.dataset.clone().unwrap_or(recipe.dataset);
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
@@ -90,13 +147,17 @@ fn recipe(args: &TrainArgs) -> Result<Recipe> {
     Ok(recipe)
 }
 
+/// The recipe in a file.
+pub(crate) fn read_recipe(path: &Path) -> Result<Recipe> {
+    let text =
+        String::from_utf8(files::read(path)?).map_err(|_| Error::ConfigNotText { path: path.into() })?;
+    Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.into(), source })
+}
+
 /// Asks for the data set that the flag names, or else the recipe file; a recipe that comes with the program leaves it open.
 fn request(args: &TrainArgs, recipe: &Recipe) -> Result<Request> {
-    let name = match (&args.dataset, &args.config) {
-        (Some(name), _) => Some(name.as_str()),
-        (None, Some(_)) => Some(recipe.dataset.as_str()),
-        (None, None) => None,
-    };
+    let says = args.dataset.is_some() || args.config.is_some() || args.resume.is_some();
+    let name = says.then_some(recipe.dataset.as_str());
     let name: Option<Name> = match name {
         Some(CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
         Some(CUSTOM) | None => None,
@@ -150,7 +211,7 @@ impl Plan {
     fn new(args: &TrainArgs, recipe: &Recipe, facts: Facts, device: &Device) -> Result<Self> {
         let steps_per_epoch = steps_per_epoch(recipe, facts.images)?;
         let default = || run_dir::default_path(&recipe.recipe, &facts.name, recipe.seed);
-        let out = args.out.clone().unwrap_or_else(default);
+        let out = args.resume.clone().or(args.out.clone()).unwrap_or_else(default);
         let device = match device {
             Device::Cpu => format!("cpu, {} threads", ganlet_ops::threads()),
             _ => device::name(device),
@@ -168,6 +229,11 @@ impl Plan {
 
     fn steps(&self) -> u64 {
         self.recipe.epochs.saturating_mul(self.steps_per_epoch)
+    }
+
+    /// Whether there is a report of this step.
+    pub(crate) fn reports_at(&self, step: u64) -> bool {
+        step.is_multiple_of(self.recipe.report_every) || step == self.steps()
     }
 
     pub(crate) fn steps_per_epoch(&self) -> u64 {

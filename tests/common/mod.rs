@@ -151,6 +151,21 @@ pub(crate) fn small_room() -> Room {
 /// Trains it into `run`.
 pub(crate) const TRAIN_SMALL: &str = "train --config small.toml --data-dir data --out run";
 
+/// `metrics.jsonl` without what depends on the clock.
+pub(crate) fn metrics(room: &Room, run: &str) -> Vec<String> {
+    let line = |line: &str| line.split(",\"seconds\":").next().expect("a part").to_owned();
+    room.text(&format!("{run}/metrics.jsonl")).lines().map(line).collect()
+}
+
+/// Every file that a run makes but `environment.json`, which tells the time.
+pub(crate) fn bits(room: &Room, run: &str) -> Vec<(String, Vec<u8>)> {
+    let untimed = |name: &String| !["environment.json", "metrics.jsonl"].contains(&name.as_str());
+    let names = room.files(run).into_iter().filter(untimed);
+    let mut files: Vec<_> = names.map(|name| (name.clone(), room.read(&format!("{run}/{name}")))).collect();
+    files.push(("metrics".into(), metrics(room, run).join("\n").into()));
+    files
+}
+
 /// Width and height of a PNG file, and that it is one of 8-bit grey.
 pub(crate) fn png_size(bytes: &[u8]) -> (u32, u32) {
     assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "not a PNG file");

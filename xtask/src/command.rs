@@ -44,11 +44,16 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// The cargo that runs this, in the caller's folder.
+///
+/// Without what it says to us about ourselves: build scripts that look at it would run again, and all that depends on
+/// them, each time that a chore and a hand build in turn.
 pub(crate) fn cargo_here() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo tells about *this* package: ring's build script would take it for a change, and be run again.
     for (name, _) in std::env::vars_os() {
-        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
             cargo.env_remove(name);
         }
     }

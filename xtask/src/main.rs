@@ -10,6 +10,7 @@ mod cuda;
 mod parity;
 mod python;
 mod sanitize;
+mod soak;
 mod train;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ cargo xtask check               all that CI runs, cheapest first: format, lints,
 cargo xtask bench [ARGS]        time the training step and the program around it; --peers: beside PyTorch and JAX
 cargo xtask parity [RUN]        hold this project and PyTorch against each other; brings its own PyTorch
 cargo xtask sanitize            the unsafe code under ThreadSanitizer, AddressSanitizer and Miri; needs a nightly compiler
+cargo xtask soak [ARGS]         interrupt a training again and again, and compare it with one that was not
 cargo xtask cuda build [ARGS]   build ganlet for NVIDIA GPUs; needs no CUDA toolkit, no driver and no GPU
 cargo xtask help                this text
 ";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&args),
         Some("parity") => parity::run(&args),
         Some("sanitize") => sanitize::run(&args),
+        Some("soak") => soak::run(&args),
         Some("cuda") => cuda::run(&args),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -50,7 +50,7 @@ impl<'a> Mat<'a> {
     ///
     /// Elements so far apart share few places in a cache, and push each other out before the line that they stand on is used up.
     fn far_apart(self) -> bool {
-        self.row_stride == 1 && self.col_stride > 0 && self.col_stride % 1024 == 0
+        self.row_stride == 1 && self.col_stride > 0 && self.col_stride.is_multiple_of(1024)
     }
 
     /// The elements of a matrix that is [`Mat::far_apart`], column after column, [`PADDING`] between them.

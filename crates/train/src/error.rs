@@ -74,6 +74,17 @@ pub enum Error {
         g_loss: f32,
     },
 
+    /// A weight is no longer a number.
+    #[error("at step {step}, tensor `{tensor}` of the {network} is no longer finite")]
+    NotFinite {
+        /// The step whose report shows it.
+        step: u64,
+        /// `generator` or `discriminator`.
+        network: &'static str,
+        /// The parameter's name.
+        tensor: String,
+    },
+
     /// An observer could not do its part.
     #[error("at step {step}, what watches the training failed")]
     Observer {

@@ -1,7 +1,8 @@
 //! How a GAN is trained: losses, Adam, one step, the loop.
 //!
 //! Read in this order: [`losses`] (each a line), [`step`](fn@step) (the algorithm), [`train`](fn@train) (the loop), [`draw`]
-//! (what is random, and how it is a function of the seed and the clock alone), [`Adam`].
+//! (what is random, and how it is a function of the seed and the clock alone), [`Adam`], [`checkpoint`] (a training as one file),
+//! [`Watch`] (how a training shows that it goes wrong).
 //!
 //! ```
 //! use candle_core::{Device, Tensor};
@@ -31,6 +32,7 @@
 //! ```
 
 mod adam;
+pub mod checkpoint;
 pub mod draw;
 mod error;
 mod gan;
@@ -39,6 +41,7 @@ mod observer;
 mod recipe;
 mod step;
 mod train;
+mod watch;
 
 pub use adam::{Adam, Moments};
 pub use error::{Error, Result};
@@ -46,4 +49,5 @@ pub use gan::Gan;
 pub use observer::{Observer, ObserverResult, Report};
 pub use recipe::Recipe;
 pub use step::{StepLosses, step};
-pub use train::{steps_per_epoch, train};
+pub use train::{steps_per_epoch, train, train_until};
+pub use watch::{Warning, Watch, variety};

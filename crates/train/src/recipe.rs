@@ -144,4 +144,20 @@ mod tests {
             assert!(matches!(Recipe::from_toml(&text.replace(from, to)), Err(Error::ReadRecipe(_))), "{to}");
         }
     }
+
+    #[test]
+    fn no_cut_and_no_flipped_bit_is_more_than_an_error_or_another_recipe() {
+        let text = Recipe::named("classic").unwrap().to_toml().unwrap();
+        for length in 0..text.len() - 1 {
+            let _ = Recipe::from_toml(&text[..length]);
+        }
+        for bit in 0..text.len() * 8 {
+            let mut bytes = text.clone().into_bytes();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            if let Ok(recipe) = Recipe::from_toml(&text) {
+                assert_eq!(Recipe::from_toml(&recipe.to_toml().unwrap()).unwrap(), recipe);
+            }
+        }
+    }
 }

@@ -1,4 +1,6 @@
-use candle_core::{DType, Tensor};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::{DType, Tensor, Var};
 use ganlet_models::Network;
 use ganlet_ops::gather_normalize;
 
@@ -25,8 +27,24 @@ pub fn steps_per_epoch(recipe: &Recipe, images: usize) -> Result<u64> {
 /// end of an epoch.
 ///
 /// # Errors
-/// When the recipe is out of its range or does not fit the images, the losses stop being numbers, or the observer fails.
+/// When the recipe is out of its range or does not fit the images, losses or weights stop being numbers, or the observer fails.
 pub fn train<G: Network, D: Network>(
+    gan: &mut Gan<G, D>,
+    images: &Tensor,
+    recipe: &Recipe,
+    observer: &mut dyn Observer<G, D>,
+) -> Result<()> {
+    train_until(&AtomicBool::new(false), gan, images, recipe, observer)
+}
+
+/// The same, but begins no other step once `stop` is set, by a signal's handler or another thread.
+///
+/// Where it stops, `gan` is whole: trained on, now or from a checkpoint, it comes to the same bits as if it had not stopped.
+///
+/// # Errors
+/// Those of [`train`].
+pub fn train_until<G: Network, D: Network>(
+    stop: &AtomicBool,
     gan: &mut Gan<G, D>,
     images: &Tensor,
     recipe: &Recipe,
@@ -48,6 +66,10 @@ pub fn train<G: Network, D: Network>(
 
         let mut last = None;
         for batch in order.chunks_exact(recipe.batch_size).skip(first) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+
             // The batch: real images by the epoch's order, noise by the step.
             let device = images.device();
             let real = gather_normalize(images, &Tensor::new(batch, device)?)?;
@@ -59,26 +81,32 @@ pub fn train<G: Network, D: Network>(
             // Whoever watches.
             observer.on_step(gan.steps);
             if gan.steps.is_multiple_of(recipe.report_every) || gan.steps == total {
-                let report = report(epoch + 1, gan.steps, recipe, &losses)?;
+                let report = report(epoch + 1, gan, recipe, &losses)?;
                 told(gan.steps, observer.on_report(&report))?;
             }
             last = Some(losses);
         }
         // Nobody is shown an epoch that has gone wrong: what was kept of the one before is worth more.
         if let Some(losses) = last {
-            report(epoch + 1, gan.steps, recipe, &losses)?;
+            report(epoch + 1, gan, recipe, &losses)?;
         }
         told(gan.steps, observer.on_epoch(epoch + 1, gan))?;
     }
     Ok(())
 }
 
-/// Reads the step's numbers off the device; they must be numbers.
-fn report(epoch: u64, step: u64, recipe: &Recipe, losses: &StepLosses) -> Result<Report> {
+/// Reads the step's numbers off the device; they and the weights must be numbers.
+fn report<G: Network, D: Network>(
+    epoch: u64,
+    gan: &Gan<G, D>,
+    recipe: &Recipe,
+    losses: &StepLosses,
+) -> Result<Report> {
     // The mean of sigmoid(l) = (tanh(l / 2) + 1) / 2.
     let mean_probability = |logits: &Tensor| -> candle_core::Result<f32> {
         (logits * 0.5)?.tanh()?.affine(0.5, 0.5)?.mean_all()?.to_scalar()
     };
+    let step = gan.steps;
     let report = Report {
         epoch,
         step,
@@ -89,11 +117,25 @@ fn report(epoch: u64, step: u64, recipe: &Recipe, losses: &StepLosses) -> Result
         d_fake: mean_probability(&losses.fake_logits)?,
     };
     let Report { d_loss, g_loss, .. } = report;
-    if d_loss.is_finite() && g_loss.is_finite() {
-        Ok(report)
-    } else {
-        Err(Error::Diverged { step, d_loss, g_loss })
+    if !d_loss.is_finite() || !g_loss.is_finite() {
+        return Err(Error::Diverged { step, d_loss, g_loss });
     }
+    // The losses were taken before the step moved the weights.
+    all_finite("generator", gan.generator.parameters(), step)?;
+    all_finite("discriminator", gan.discriminator.parameters(), step)?;
+    Ok(report)
+}
+
+/// Fails at the first parameter that holds anything but finite numbers.
+fn all_finite(network: &'static str, parameters: &[(String, Var)], step: u64) -> Result<()> {
+    for (name, parameter) in parameters {
+        // 0 x is 0 where x is a finite number, and not a number elsewhere.
+        let zero: f32 = (parameter.as_tensor() * 0.)?.sum_all()?.to_scalar()?;
+        if zero.is_nan() {
+            return Err(Error::NotFinite { step, network, tensor: name.clone() });
+        }
+    }
+    Ok(())
 }
 
 fn told(step: u64, result: ObserverResult) -> Result<()> {

@@ -1,0 +1,241 @@
+//! The two ways in which a GAN goes wrong with finite numbers: one side wins, or the pictures become all alike.
+//!
+//! Both happen to every training for a while, so each rule waits. The constants were set where trainings that end well are
+//! quiet and those that do not are not; `docs/reliability.md` has what was observed.
+
+use std::fmt;
+
+use candle_core::{Result, Tensor};
+
+use crate::Report;
+
+/// D's loss in nats below which it wins: where it gives both kinds the right answer with probability 0.95, `-2 ln 0.95`. One that
+/// guesses loses `2 ln 2`, 1.39.
+const WON: f32 = 0.1;
+
+/// Reports in a row that make it a win: each is of one batch, and chance makes one or two.
+const REPORTS: u32 = 10;
+
+/// Pictures have lost their variety below this share of the real images'.
+const ALIKE: f64 = 0.2;
+
+/// They had some to lose above this.
+const VARIED: f64 = 0.4;
+
+/// Sheets in a row that make it a loss.
+const SHEETS: u32 = 3;
+
+/// Steps after which pictures that never had any variety are late. Recipe `classic` on MNIST gets there after some 9,000.
+const LATE: u64 = 30_000;
+
+/// A training that goes on, and is not likely to come to anything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// D is sure of everything, so that G learns little.
+    DiscriminatorWins {
+        /// The step of the last of these reports.
+        step: u64,
+        /// How many in a row.
+        reports: u32,
+        /// D's loss in the last, in nats.
+        d_loss: f32,
+    },
+    /// The pictures have become alike.
+    Collapsed {
+        /// The step of the pictures.
+        step: u64,
+        /// Their variety, as a share of the real images'.
+        variety: f64,
+    },
+    /// The pictures have never been anything but alike.
+    NeverVaried {
+        /// The step of the pictures.
+        step: u64,
+        /// Their variety, as a share of the real images'.
+        variety: f64,
+    },
+}
+
+impl Warning {
+    /// What to try, as a sentence for the user.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::DiscriminatorWins { .. } => {
+                "narrower discriminator_hidden, wider generator_hidden, or beta1 = 0.5 (Radford et al., 2016) in the recipe may \
+                 keep them level"
+            }
+            Self::Collapsed { .. } | Self::NeverVaried { .. } => {
+                "another seed, a smaller learning_rate, or beta1 = 0.5 (Radford et al., 2016) in the recipe may help"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DiscriminatorWins { step, reports, d_loss } => write!(
+                f,
+                "at step {step} the discriminator is winning: its loss was below {WON} in the last {reports} reports, now \
+                 {d_loss:.3}; the generator learns little from one that is always sure"
+            ),
+            Self::Collapsed { step, variety } => write!(
+                f,
+                "at step {step} the generator has collapsed: its pictures are alike, with {:.0} % of the variety of real ones",
+                variety * 100.
+            ),
+            Self::NeverVaried { step, variety } => write!(
+                f,
+                "after {step} steps the generator still draws the same picture over and over, with {:.0} % of the variety \
+                 of real ones",
+                variety * 100.
+            ),
+        }
+    }
+}
+
+/// Watches for both, and says each once, and again when it comes back.
+///
+/// It is told the reports of a training, and from time to time shown a sheet of pictures, of the same latents each time.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The variety of as many real images.
+    real: f64,
+    won: u32,
+    alike: u32,
+    varied: bool,
+    late: bool,
+}
+
+impl Watch {
+    /// Holds pictures against `real`, as many real images `(N, D)` f32 in `[-1, 1]`.
+    ///
+    /// # Errors
+    /// When they are no such tensor.
+    pub fn new(real: &Tensor) -> Result<Self> {
+        Ok(Self { real: variety(real)?, won: 0, alike: 0, varied: false, late: false })
+    }
+
+    /// A report: ten in a row with a loss of D below 0.1 nats are a win of the discriminator.
+    pub fn report(&mut self, report: &Report) -> Option<Warning> {
+        let &Report { step, d_loss, .. } = report;
+        self.won = if d_loss < WON { self.won.saturating_add(1) } else { 0 };
+        let warning = Warning::DiscriminatorWins { step, reports: self.won, d_loss };
+        (self.won == REPORTS).then_some(warning)
+    }
+
+    /// A sheet of pictures `(N, D)` f32 in `[-1, 1]`, drawn after `step` steps: those with less than a fifth of the real images'
+    /// [`variety`] are alike. Three such sheets in a row, after one with more than two fifths, are a collapse; one after 30,000 steps
+    /// without any other is late.
+    ///
+    /// # Errors
+    /// When they are no such tensor.
+    pub fn sheet(&mut self, step: u64, pictures: &Tensor) -> Result<Option<Warning>> {
+        if self.real == 0. {
+            // The real images are alike: what draws them is right.
+            return Ok(None);
+        }
+        let variety = variety(pictures)? / self.real;
+        self.alike = if variety < ALIKE { self.alike.saturating_add(1) } else { 0 };
+        self.varied |= variety > VARIED;
+        if self.varied {
+            return Ok((self.alike == SHEETS).then_some(Warning::Collapsed { step, variety }));
+        }
+        let late = self.alike > 0 && step >= LATE;
+        let first = late && !self.late;
+        self.late |= late;
+        Ok(first.then_some(Warning::NeverVaried { step, variety }))
+    }
+}
+
+/// How much images `(N, D)` vary: the median distance from each to the nearest other one.
+///
+/// It is near 0 not only where all are the same but also where there are a few kinds of them, which the variance of the pixels would
+/// not show.
+///
+/// # Errors
+/// When it is no matrix of f32.
+pub fn variety(images: &Tensor) -> Result<f64> {
+    let images = images.to_vec2::<f32>()?;
+    let squared = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+    let mut nearest = vec![f32::INFINITY; images.len()];
+    for (i, image) in images.iter().enumerate() {
+        for (j, other) in images.iter().enumerate().skip(i + 1) {
+            let distance = squared(image, other);
+            nearest[i] = nearest[i].min(distance);
+            nearest[j] = nearest[j].min(distance);
+        }
+    }
+    nearest.sort_by(f32::total_cmp);
+    // Fewer than two images have no variety.
+    let median = nearest.get(nearest.len() / 2).filter(|distance| distance.is_finite());
+    Ok(median.map_or(0., |&distance| f64::from(distance).sqrt()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn report(step: u64, d_loss: f32) -> Report {
+        Report { epoch: 1, step, images: 0, d_loss, g_loss: 5., d_real: 1., d_fake: 0. }
+    }
+
+    /// 12 images of one pixel that are `kinds` times a distance apart, as far as there are kinds.
+    fn sheet(kinds: usize, distance: f32) -> Tensor {
+        let pixels: Vec<f32> = (0..12).map(|i| (i % kinds) as f32 * distance).collect();
+        Tensor::from_vec(pixels, (12, 1), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn a_discriminator_that_wins_is_pointed_out_once_and_again_when_it_comes_back() {
+        let mut watch = Watch::new(&sheet(12, 1.)).unwrap();
+        let mut losses = vec![0.09; 9];
+        losses.push(0.1);
+        losses.extend([0.05; 25]);
+        losses.push(f32::NAN);
+        losses.extend([0.05; 10]);
+        let said: Vec<_> = (1..).zip(losses).filter_map(|(step, d)| watch.report(&report(step, d))).collect();
+        let at = |step| Warning::DiscriminatorWins { step, reports: 10, d_loss: 0.05 };
+        assert_eq!(said, [at(20), at(46)]);
+    }
+
+    #[test]
+    fn pictures_that_become_alike_are_pointed_out() {
+        let mut watch = Watch::new(&sheet(12, 1.)).unwrap();
+        let mut show = |step, pictures: &Tensor| watch.sheet(step, pictures).unwrap();
+        // Every training begins with pictures that are alike.
+        for step in 1..20 {
+            assert_eq!(show(step, &sheet(12, 0.05)), None);
+        }
+        assert_eq!(show(20, &sheet(12, 0.9)), None);
+        // Three kinds, however far apart, are a collapse; not at once.
+        assert_eq!([21, 22].map(|step| show(step, &sheet(3, 50.))), [None, None]);
+        assert_eq!(show(23, &sheet(3, 50.)), Some(Warning::Collapsed { step: 23, variety: 0. }));
+        assert_eq!(show(24, &sheet(3, 50.)), None);
+        // It recovers, and collapses again.
+        assert_eq!(show(25, &sheet(12, 0.9)), None);
+        let again = [26, 27, 28].map(|step| show(step, &sheet(1, 1.)));
+        assert_eq!(again, [None, None, Some(Warning::Collapsed { step: 28, variety: 0. })]);
+    }
+
+    #[test]
+    fn pictures_that_never_varied_are_pointed_out_once_it_is_late() {
+        let mut watch = Watch::new(&sheet(12, 1.)).unwrap();
+        assert_eq!(watch.sheet(29_999, &sheet(1, 1.)).unwrap(), None);
+        let late = Some(Warning::NeverVaried { step: 30_000, variety: 0. });
+        assert_eq!(watch.sheet(30_000, &sheet(1, 1.)).unwrap(), late);
+        assert_eq!(watch.sheet(30_600, &sheet(1, 1.)).unwrap(), None);
+    }
+
+    #[test]
+    fn images_that_are_alike_themselves_ask_for_nothing() {
+        let mut watch = Watch::new(&sheet(1, 1.)).unwrap();
+        assert_eq!(watch.sheet(1_000_000, &sheet(1, 1.)).unwrap(), None);
+        for count in [0, 1] {
+            let few = Tensor::zeros((count, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+            assert_eq!(variety(&few).unwrap(), 0.);
+        }
+    }
+}
