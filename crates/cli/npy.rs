@@ -51,8 +51,17 @@ pub(crate) fn write_header(out: &mut impl Write, rows: u64, columns: usize) -> i
 
 /// Writes numbers, the next in order.
 pub(crate) fn write_numbers(out: &mut impl Write, numbers: &[f32]) -> io::Result<()> {
-    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
-    out.write_all(&bytes)
+    // Few enough to stay in the cache, and more bytes than a `BufWriter` would copy.
+    const AT_A_TIME: usize = 1 << 14;
+    let mut bytes = vec![[0; 4]; numbers.len().min(AT_A_TIME)];
+    for numbers in numbers.chunks(AT_A_TIME) {
+        let bytes = &mut bytes[..numbers.len()];
+        for (bytes, number) in bytes.iter_mut().zip(numbers) {
+            *bytes = number.to_le_bytes();
+        }
+        out.write_all(bytes.as_flattened())?;
+    }
+    Ok(())
 }
 
 /// Rows of floats, read one block after the other.

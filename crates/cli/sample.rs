@@ -14,8 +14,9 @@ use crate::error::{Error, Result};
 use crate::seeds::Seeds;
 use crate::{console, files, npy, progress, run_dir};
 
-/// Pictures are drawn this many at a time, so that a million of them need no more memory than a few.
-const BLOCK: usize = 720;
+/// Pictures are drawn this many at a time, so that a million of them need no more memory than a few, and those of MNIST's
+/// size stay in the cache until they are written. A whole number of the generator's own blocks.
+const BLOCK: usize = 144;
 
 /// The most pictures that go into one grid, one folder, one file of numbers: beyond these a slip of the finger is more
 /// likely than a wish.

@@ -59,9 +59,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 
     let every = eval_every(args, &recipe.dataset);
     let judge = (every > 0).then(|| Evaluation::judge(&loaded)).transpose()?;
-    let images = loaded.dataset.train().images(&device)?;
-    let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
     let environment = Environment::new(&loaded, &device);
+    let data = loaded.dataset.digest();
+    // By value: what training does not need is given back before it begins.
+    let (train, _) = loaded.dataset.into_splits();
+    let images = train.into_images(&device)?;
+    let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
     let (run, mut environment) = match resumed {
         Some(resumed) => resumed.go_on(&mut gan, environment)?,
         None => (RunDir::create(&plan.out, args.overwrite)?, environment),
@@ -80,7 +83,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let checkpoints = Checkpoints {
         folder: run.checkpoints(),
         recipe: recipe.clone(),
-        data: loaded.dataset.digest(),
+        data,
         every: args.checkpoint_every,
         keep: args.keep,
         steps_per_epoch: plan.steps_per_epoch,

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """A training step of recipe `classic` in JAX on the CPU, jitted whole, timed. `cargo xtask bench --peers` runs it.
 
-scan  a hundred steps per call, under lax.scan
+scan  up to a hundred steps per call, under lax.scan
 step  one step per call
 
 Both donate their state, so that XLA can update it in place; take their batches from u8 images in memory, in a fresh
-order each epoch; and read the losses once per INTERVAL steps, as Ganlet does. The images are made here: a bright spot of
+order each epoch; and read the losses once per interval, as Ganlet does. The images are made here: a bright spot of
 radius 7 in another place on each. Real and fake images pass through D as one batch, as in Ganlet.
 
 XLA makes its threads one per core that the process may use, so the process limits itself to as many (on Linux; elsewhere
 it only tells one thread from all).
 
 usage:  pip install jax optax numpy
-        python scripts/peers/jax_step.py scan|step [--threads N] [--hidden N] [--batch N] [--intervals N]
+        python scripts/peers/jax_step.py scan|step [--threads N] [--hidden N] [--batch N]
+                                         [--intervals N] [--interval STEPS]
 
 Prints one line: the name, and milliseconds per step, the median over the intervals after the first; tab-separated.
 """
@@ -24,15 +25,14 @@ import time
 from functools import partial
 
 IMAGES, SIDE, LATENT = 60_000, 28, 64
-# From one reading of the losses to the next: the recipe's report_every.
-INTERVAL = 300
-SCANNED = 100
 
 parser = argparse.ArgumentParser()
 parser.add_argument("mode", choices=["scan", "step"])
-for flag, default in [("--threads", 1), ("--hidden", 256), ("--batch", 100), ("--intervals", 3)]:
+for flag, default in [("--threads", 1), ("--hidden", 256), ("--batch", 100), ("--intervals", 3), ("--interval", 300)]:
     parser.add_argument(flag, type=int, default=default)
 options = parser.parse_args()
+# At most a hundred, as many as are an interval's even share, and no more than an epoch has.
+SCANNED = max(n for n in range(1, 101) if options.interval % n == 0 and n <= IMAGES // options.batch)
 
 # Before JAX is loaded.
 if hasattr(os, "sched_setaffinity"):
@@ -137,12 +137,12 @@ order, at, times = None, per_epoch, []
 # The first interval warms up, and compiles.
 for _ in range(1 + options.intervals):
     start = time.perf_counter()
-    for _ in range(0, INTERVAL, steps):
+    for _ in range(0, options.interval, steps):
         if at + steps > per_epoch:
             order, at = jnp.asarray(rng.permutation(IMAGES).astype(np.int32)), 0
         state, losses = call(images, order, state, at)
         at += steps
     values = [float(loss if loss.ndim == 0 else loss[-1]) for loss in losses]
-    times.append((time.perf_counter() - start) / INTERVAL * 1e3)
+    times.append((time.perf_counter() - start) / options.interval * 1e3)
     assert all(np.isfinite(values)), values
 print(f"JAX {jax.__version__}, {options.mode}", f"{statistics.median(times[1:]):.4f}", sep="\t")

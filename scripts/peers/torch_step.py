@@ -6,15 +6,18 @@ best       the fakes of the D step detached, D's weights frozen in the G step, f
 compile    the same, both losses under torch.compile
 
 All modes take their batches from u8 images in memory, in a fresh order each epoch, and read the losses once per
-INTERVAL steps, as Ganlet does. The images are made here: a bright spot of radius 7 in another place on each.
+interval, as Ganlet does. The images are made here: a bright spot of radius 7 in another place on each; or they are those of
+an IDX file, such as MNIST's train-images-idx3-ubyte.gz.
 
 usage:  pip install torch numpy
-        python scripts/peers/torch_step.py published|best|compile [--threads N] [--hidden N] [--batch N] [--intervals N]
+        python scripts/peers/torch_step.py published|best|compile [--threads N] [--hidden N] [--batch N]
+                                           [--intervals N] [--interval STEPS] [--images FILE]
 
 Prints one line: the name, and milliseconds per step, the median over the intervals after the first; tab-separated.
 """
 
 import argparse
+import gzip
 import statistics
 import time
 
@@ -23,13 +26,12 @@ import torch
 from torch import nn
 
 IMAGES, SIDE, LATENT = 60_000, 28, 64
-# From one reading of the losses to the next: the recipe's report_every.
-INTERVAL = 300
 
 parser = argparse.ArgumentParser()
 parser.add_argument("mode", choices=["published", "best", "compile"])
-for flag, default in [("--threads", 1), ("--hidden", 256), ("--batch", 100), ("--intervals", 3)]:
+for flag, default in [("--threads", 1), ("--hidden", 256), ("--batch", 100), ("--intervals", 3), ("--interval", 300)]:
     parser.add_argument(flag, type=int, default=default)
+parser.add_argument("--images")
 options = parser.parse_args()
 lean = options.mode != "published"
 torch.set_num_threads(options.threads)
@@ -44,6 +46,12 @@ def spots():
     return torch.from_numpy(np.maximum(255 - 5 * distance, 0).astype(np.uint8).reshape(IMAGES, SIDE * SIDE))
 
 
+def read(path):
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+        file.read(16)
+        return torch.frombuffer(bytearray(file.read()), dtype=torch.uint8).view(-1, SIDE * SIDE)
+
+
 def network(widths, last):
     layers = []
     for inputs, outputs in zip(widths, widths[1:]):
@@ -51,7 +59,7 @@ def network(widths, last):
     return nn.Sequential(*layers[:-1], last)
 
 
-images = spots()
+images = read(options.images) if options.images else spots()
 hidden = [options.hidden] * 2
 generator = network([LATENT, *hidden, SIDE * SIDE], nn.Tanh())
 discriminator = network([SIDE * SIDE, *hidden, 1], nn.Sigmoid())
@@ -99,8 +107,8 @@ def step(indices):
 
 def batches():
     while True:
-        order = torch.randperm(IMAGES)
-        yield from order[: IMAGES // options.batch * options.batch].split(options.batch)
+        order = torch.randperm(len(images))
+        yield from order[: len(images) // options.batch * options.batch].split(options.batch)
 
 
 batch = batches()
@@ -108,9 +116,9 @@ times = []
 # The first interval warms up (and compiles).
 for _ in range(1 + options.intervals):
     start = time.perf_counter()
-    for _ in range(INTERVAL):
+    for _ in range(options.interval):
         losses = step(next(batch))
     values = [loss.item() for loss in losses]
-    times.append((time.perf_counter() - start) / INTERVAL * 1e3)
+    times.append((time.perf_counter() - start) / options.interval * 1e3)
     assert all(np.isfinite(values)), values
 print(f"PyTorch {torch.__version__}, {options.mode}", f"{statistics.median(times[1:]):.4f}", sep="\t")

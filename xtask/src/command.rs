@@ -72,9 +72,14 @@ pub(crate) fn read(command: &mut Command, hint: &str) -> Outcome<String> {
     output(command.stdout(Stdio::piped()), hint)
 }
 
+/// Prints `command` as one that is about to be run.
+pub(crate) fn announce(command: &Command) {
+    eprintln!("$ {}", show(command));
+}
+
 fn output(command: &mut Command, hint: &str) -> Outcome<String> {
     let shown = show(command);
-    eprintln!("$ {shown}");
+    announce(command);
     let output = command
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
@@ -88,7 +93,7 @@ fn output(command: &mut Command, hint: &str) -> Outcome<String> {
 }
 
 /// The command as one would type it at the root, with the variables that are set for it.
-fn show(command: &Command) -> String {
+pub(crate) fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {

@@ -8,8 +8,8 @@ mod check;
 mod command;
 mod cuda;
 mod parity;
-mod peers;
 mod python;
+mod sanitize;
 mod soak;
 mod train;
 
@@ -18,8 +18,9 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask train [ARGS]        train: cargo run --release --bin ganlet -- train [ARGS]
 cargo xtask check               all that CI runs, cheapest first: format, lints, documentation, tests
-cargo xtask bench [ARGS]        time the training step beside its bare matrix products; --peers: and PyTorch and JAX
+cargo xtask bench [ARGS]        time the training step and the program around it; --peers: beside PyTorch and JAX
 cargo xtask parity [RUN]        hold this project and PyTorch against each other; brings its own PyTorch
+cargo xtask sanitize            the unsafe code under ThreadSanitizer, AddressSanitizer and Miri; needs a nightly compiler
 cargo xtask soak [ARGS]         interrupt a training again and again, and compare it with one that was not
 cargo xtask cuda build [ARGS]   build ganlet for NVIDIA GPUs; needs no CUDA toolkit, no driver and no GPU
 cargo xtask help                this text
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some("check") => check::run(&args),
         Some("bench") => bench::run(&args),
         Some("parity") => parity::run(&args),
+        Some("sanitize") => sanitize::run(&args),
         Some("soak") => soak::run(&args),
         Some("cuda") => cuda::run(&args),
         Some("help" | "--help" | "-h") => {

@@ -12,7 +12,8 @@ const USAGE: &str = "usage: cargo xtask parity [--python PYTHON] [RUN]
 RUN     a run directory or a generator.safetensors, whose images PyTorch is to make as well
 PYTHON  an interpreter that has torch, safetensors, numpy, scipy, scikit-learn and prdc; otherwise they are installed into target/parity";
 
-const PACKAGES: &[&str] = &["torch", "safetensors", "numpy", "scipy", "scikit-learn", "prdc"];
+/// Beside PyTorch.
+const PACKAGES: &[&str] = &["safetensors", "numpy", "scipy", "scikit-learn", "prdc"];
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let (python, run) = match args {
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         None => {
             let venv = dir.join("venv");
             let python = python::venv(&venv)?;
-            python::install(&python, &venv, python::WITHOUT_CUDA, PACKAGES)?;
+            python::install_with_torch(&python, &venv, PACKAGES)?;
             python
         }
     };

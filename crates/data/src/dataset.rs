@@ -132,6 +132,15 @@ impl Split {
         Ok(Tensor::from_slice(&self.images, (self.len(), self.pixels()), device)?)
     }
 
+    /// [`images`](Self::images), by value: on a CPU the tensor takes the bytes, and nothing is copied.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn into_images(self, device: &Device) -> Result<Tensor> {
+        let shape = (self.len(), self.pixels());
+        Ok(Tensor::from_vec(self.images, shape, device)?)
+    }
+
     /// The labels as one tensor `(N,)` u8, each 0 to 9.
     ///
     /// # Errors
@@ -198,6 +207,11 @@ impl Dataset {
     /// The images held back.
     pub fn test(&self) -> &Split {
         &self.test
+    }
+
+    /// The images to train on and those held back, by value.
+    pub fn into_splits(self) -> (Split, Split) {
+        (self.train, self.test)
     }
 
     /// The height of an image.

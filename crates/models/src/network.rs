@@ -21,9 +21,15 @@ pub trait Network {
 }
 
 /// One pass through a network, whose gradients can be asked for.
-pub trait Pass {
+pub trait Pass: Sized {
     /// What came out.
     fn output(&self) -> &Tensor;
+
+    /// The pass of `count` rows of the input, from row `first` on, as if they had passed alone.
+    ///
+    /// # Errors
+    /// When there are not so many rows.
+    fn rows(&self, first: usize, count: usize) -> Result<Self>;
 
     /// The gradients of a loss for the parameters, in their order, from its gradient for the output.
     ///
@@ -41,6 +47,10 @@ pub trait Pass {
 impl Pass for MlpPass {
     fn output(&self) -> &Tensor {
         self.output()
+    }
+
+    fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        self.rows(first, count)
     }
 
     fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
@@ -97,7 +107,8 @@ impl<M: Module> Network for Autograd<M> {
         let input = Var::from_tensor(&input.detach())?;
         let output = self.module.forward(&input)?;
         let parameters = self.parameters.iter().map(|(_, var)| var.clone()).collect();
-        Ok(AutogradPass { input, output, parameters })
+        let rows = (0, output.dim(0)?);
+        Ok(AutogradPass { input, output, parameters, rows })
     }
 
     fn parameters(&self) -> &[(String, Var)] {
@@ -111,6 +122,8 @@ pub struct AutogradPass {
     input: Var,
     output: Tensor,
     parameters: Vec<Var>,
+    /// The first of the input's rows that this is about, and their number.
+    rows: (usize, usize),
 }
 
 impl AutogradPass {
@@ -132,11 +145,16 @@ impl Pass for AutogradPass {
         &self.output
     }
 
+    fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        let output = self.output.narrow(0, first, count)?;
+        Ok(Self { output, rows: (self.rows.0 + first, count), ..self.clone() })
+    }
+
     fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
         self.gradients(gradient, &self.parameters)
     }
 
     fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
-        self.gradients(gradient, [&self.input]).map(|mut gradients| gradients.remove(0))
+        self.gradients(gradient, [&self.input])?.remove(0).narrow(0, self.rows.0, self.rows.1)
     }
 }

@@ -8,7 +8,8 @@ use std::hint::black_box;
 use candle_core::{Device, Result, Tensor, Var};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ganlet_ops::{
-    Activation, AdamStep, Layer, adam_step, bce_with_logits, gather_normalize, linear, matmul, mlp,
+    Activation, AdamStep, Layer, adam_step, bce_with_logits, denormalize, gather_normalize, linear, matmul,
+    mlp, normalize,
 };
 
 /// The program's allocator: with the system's, large results are mapped anew each time.
@@ -108,4 +109,9 @@ fn batches(c: &mut Criterion) {
         .collect();
     let mut turn = batches.iter().cycle();
     measure(c, "gather: 100 of 60,000 images", || gather_normalize(&pixels, turn.next().unwrap()));
+
+    let few = pixels.narrow(0, 0, BATCH).unwrap();
+    measure(c, "normalize: 100 images", || normalize(&few));
+    let normalized = normalize(&few).unwrap();
+    measure(c, "denormalize: 100 images", || denormalize(&normalized));
 }

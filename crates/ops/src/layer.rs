@@ -4,7 +4,7 @@
 
 use crate::Activation;
 use crate::cpu::vectorized;
-use crate::matmul::{Mat, matmul};
+use crate::matmul::{Mat, matmul, matmul_in_halves};
 
 /// `activation(x Wᵀ + b)`.
 pub(crate) fn forward(
@@ -62,7 +62,7 @@ impl Backward<'_> {
         let mut gradients = Gradients::default();
         let pre_mat = Mat::new(pre, outputs);
         if let Some(below) = input {
-            gradients.input = matmul(
+            gradients.input = matmul_in_halves(
                 pre_mat,
                 Mat::new(weight, inputs),
                 #[inline(always)]

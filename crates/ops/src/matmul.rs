@@ -35,6 +35,39 @@ impl<'a> Mat<'a> {
         Some(Self { data, rows, cols, row_stride, col_stride })
     }
 
+    /// The `rows` rows from row `first` on.
+    fn rows_at(self, first: usize, rows: usize) -> Self {
+        assert!(first + rows <= self.rows, "rows beyond the matrix");
+        Self { data: self.data.get(first * self.row_stride..).unwrap_or(&[]), rows, ..self }
+    }
+
+    /// The `cols` columns from column `first` on.
+    fn columns_at(self, first: usize, cols: usize) -> Self {
+        self.transposed().rows_at(first, cols).transposed()
+    }
+
+    /// Whether neighbours in a row stand a whole number of 4 KiB apart, as in a transposed weight of 1024 columns.
+    ///
+    /// Elements so far apart share few places in a cache, and push each other out before the line that they stand on is used up.
+    fn far_apart(self) -> bool {
+        self.row_stride == 1 && self.col_stride > 0 && self.col_stride.is_multiple_of(1024)
+    }
+
+    /// The elements of a matrix that is [`Mat::far_apart`], column after column, [`PADDING`] between them.
+    fn padded(self) -> Vec<f32> {
+        let mut elements = Vec::with_capacity((self.rows + PADDING) * self.cols);
+        for column in self.data.chunks(self.col_stride).take(self.cols) {
+            elements.extend_from_slice(&column[..self.rows]);
+            elements.extend_from_slice(&[0.; PADDING]);
+        }
+        elements
+    }
+
+    /// The matrix whose [`Mat::padded`] elements these are.
+    fn of_padded(self, elements: &[f32]) -> Mat<'_> {
+        Mat { data: elements, col_stride: self.rows + PADDING, ..self }
+    }
+
     pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.cols,
@@ -45,6 +78,9 @@ impl<'a> Mat<'a> {
         }
     }
 }
+
+/// A cache line of f32.
+const PADDING: usize = 16;
 
 /// Columns in a tile: a whole number of the widest vectors, wide enough for `gemm` to run at full speed, and narrow enough that
 /// a layer's width makes several.
@@ -81,31 +117,11 @@ pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) +
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
         let (top, left) = (tile / tiles_across * height, tile % tiles_across * width);
         let (height, width) = (height.min(m - top), width.min(n - left));
-        // SAFETY: each element of a `Mat` lies in its `data`, so both operands are readable; the tile lies within
-        // the capacity of `out`, no two tiles overlap, and with `read_dst` false memory is written without being read.
-        unsafe {
-            gemm::gemm(
-                height,
-                width,
-                k,
-                shared.0.add(top * n + left),
-                1,
-                n as isize,
-                false,
-                a.data.as_ptr().add(top * a.row_stride),
-                a.col_stride as isize,
-                a.row_stride as isize,
-                b.data.as_ptr().add(left * b.col_stride),
-                b.col_stride as isize,
-                b.row_stride as isize,
-                0.,
-                1.,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
-        }
+        let b = b.columns_at(left, width);
+        let padded = b.far_apart().then(|| b.padded());
+        let b = padded.as_ref().map_or(b, |elements| b.of_padded(elements));
+        // SAFETY: the tile lies within the capacity of `out`, and no two tiles overlap.
+        unsafe { gemm(a.rows_at(top, height), b, shared.0.add(top * n + left), n) };
         vectorized(
             #[inline(always)]
             || {
@@ -119,4 +135,92 @@ pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) +
     // SAFETY: the tiles cover all m * n elements, and each was written.
     unsafe { out.set_len(m * n) };
     out
+}
+
+/// [`matmul`], its sums cut in two: `a`'s left half times `b`'s upper half, plus the rest.
+///
+/// `b` is a weight, and its rows are the layer's outputs. What a thread does of the layer's forward pass, of this product and of
+/// the optimizer then concerns the same rows, where two threads share the work: a core that changes a weight need not first take it
+/// from the cache of another, which is slow where cores are far apart. Where the cut is depends on the sizes alone.
+pub(crate) fn matmul_in_halves(
+    a: Mat,
+    b: Mat,
+    finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync,
+) -> Vec<f32> {
+    assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
+    let (m, k, n) = (a.rows, a.cols, b.cols);
+    // As a layer's columns are shared out in its forward pass.
+    let half = k.div_ceil(COLUMNS) / 2 * COLUMNS;
+    if k.div_ceil(COLUMNS) < FEW_TILES || n == 0 {
+        return matmul(a, b, finish);
+    }
+    let halves = [(0, half), (half, k - half)];
+    let tiles = n.div_ceil(COLUMNS);
+    let width = |left: usize| COLUMNS.min(n - left);
+
+    let mut sums = halves.map(|_| Vec::<f32>::with_capacity(m * n));
+    let shared = sums.each_mut().map(|sum| SharedMut(sum.as_mut_ptr()));
+    parallel::for_each(halves.len() * tiles, m * n * k, |i| {
+        let (part, left) = (i / tiles, i % tiles * COLUMNS);
+        let (first, inner) = halves[part];
+        let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width(left)));
+        // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
+        unsafe { gemm(a, b, shared[part].0.add(left), n) };
+    });
+    // SAFETY: the tiles cover all m * n elements of each, and each was written.
+    sums.iter_mut().for_each(|sum| unsafe { sum.set_len(m * n) });
+
+    let [mut out, rest] = sums;
+    let shared = SharedMut(out.as_mut_ptr());
+    parallel::for_each(tiles, 4 * m * n, |tile| {
+        let left = tile * COLUMNS;
+        vectorized(
+            #[inline(always)]
+            || {
+                for row in 0..m {
+                    let at = row * n + left;
+                    // SAFETY: a row of this tile, touched by nobody else.
+                    let values = unsafe { shared.slice(at, width(left)) };
+                    for (value, rest) in values.iter_mut().zip(&rest[at..]) {
+                        *value += rest;
+                    }
+                    finish(row, left, values);
+                }
+            },
+        );
+    });
+    out
+}
+
+/// `a` times `b` on one thread, to rows of `out` that stand `stride` apart; `out` is written and not read.
+///
+/// # Safety
+/// `out` is valid for writes of such rows, and nobody else accesses them.
+unsafe fn gemm(a: Mat, b: Mat, out: *mut f32, stride: usize) {
+    assert!(a.cols == b.rows && a.cols > 0, "the inner sizes of a product differ, or are 0");
+    // SAFETY: each element of a `Mat` lies in its `data`, so both operands are readable; the caller answers for `out`, which
+    // with `read_dst` false is not read.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.cols,
+            a.cols,
+            out,
+            1,
+            stride as isize,
+            false,
+            a.data.as_ptr(),
+            a.col_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.col_stride as isize,
+            b.row_stride as isize,
+            0.,
+            1.,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
 }

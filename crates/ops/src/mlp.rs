@@ -91,6 +91,15 @@ impl MlpPass {
         &self.values[self.layers.len()]
     }
 
+    /// The pass of `count` rows of the input, from row `first` on, as if they had passed alone. Nothing is copied.
+    ///
+    /// # Errors
+    /// When there are not so many rows.
+    pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        let values = self.values.iter().map(|v| v.narrow(0, first, count)).collect::<Result<_>>()?;
+        Ok(Self { layers: self.layers.clone(), values })
+    }
+
     /// The gradients of a loss for the parameters, layer by layer, from its gradient for the output `(B, out)`.
     ///
     /// # Errors

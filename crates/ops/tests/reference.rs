@@ -62,6 +62,19 @@ proptest! {
         }
     }
 
+    /// Wide enough that sums are cut in two and tiles are padded, which narrow layers do not need.
+    #[test]
+    fn wide_layers_are_their_reference(
+        batch in 1usize..30, inputs in prop::sample::select(vec![1usize, 63, 200, 1024]), outputs in 190usize..420,
+    ) {
+        let sizes = [batch, inputs, outputs];
+        let fused = forward_backward(linear, Activation::LeakyRelu(0.2), sizes);
+        let plain = forward_backward(reference::linear, Activation::LeakyRelu(0.2), sizes);
+        for (fused, plain) in fused.iter().zip(&plain) {
+            assert_close(fused, plain, 1e-4);
+        }
+    }
+
     #[test]
     fn bce_is_its_reference(n in 1usize..200, scale in 0.1f64..15., target in 0f64..=1.) {
         let logits = Var::from_tensor(&(tensor(n as u64, &[n, 1]) * scale).unwrap()).unwrap();

@@ -17,16 +17,17 @@ use std::time::Instant;
 use candle_core::{Device, Result, Tensor, Var};
 use ganlet_models::{Network, Pass};
 use ganlet_ops::matmul;
-use ganlet_train::{Gan, Observer, Recipe, steps_per_epoch, train};
+use ganlet_train::{Error, Gan, Observer, ObserverResult, Recipe, Report, steps_per_epoch, train};
 
 /// The program's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: step [--hidden N] [--batch N] [--steps N] [--alone]
+const USAGE: &str = "usage: step [--hidden N] [--batch N] [--steps N] [--turn N] [--alone]
 --hidden N   width of the hidden layers, default 256
 --batch N    images per step, default 100
---steps N    at least so many, in whole passes over 60,000 images, default 1800
+--steps N    how many, default 1800; a turn that is begun is ended
+--turn N     steps in a turn; default 20, or 300 with --alone
 --alone      no bare products between the steps; a turn is then from one report to the next";
 
 const IMAGES: usize = 60_000;
@@ -36,17 +37,18 @@ const SIDE: usize = 28;
 /// what the first step after a turn of the products finds no longer in the caches.
 const TURN: u64 = 20;
 
+/// From one report to the next, as the recipe has it.
+const REPORT: u64 = 300;
+
 /// A step is divided where a network is called and where it is done.
-const PHASES: [&str; 15] = [
+const PHASES: [&str; 13] = [
     "batch: gather and noise",
-    "G forward, for D",
+    "G forward, for both",
     "real and fake as one batch",
     "D forward, real and fake",
     "D's loss and its gradient",
     "D backward, to its weights",
     "D's Adam",
-    "G forward, for G",
-    "between G and D",
     "D forward, fake",
     "G's loss and its gradient",
     "D backward, to the images",
@@ -71,18 +73,20 @@ struct Options {
     hidden: usize,
     batch: usize,
     steps: u64,
+    turn: Option<u64>,
     alone: bool,
 }
 
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Outcome<Self> {
-        let mut options = Self { hidden: 256, batch: 100, steps: 1800, alone: false };
+        let mut options = Self { hidden: 256, batch: 100, steps: 1800, turn: None, alone: false };
         while let Some(flag) = args.next() {
             let mut number = || args.next().and_then(|n| n.parse().ok()).ok_or(USAGE);
             match flag.as_str() {
                 "--hidden" => options.hidden = number()?,
                 "--batch" => options.batch = number()?,
                 "--steps" => options.steps = number()? as u64,
+                "--turn" => options.turn = Some(number()? as u64).filter(|&turn| turn > 0),
                 "--alone" => options.alone = true,
                 "--bench" => {} // `cargo bench` says so to every benchmark
                 _ => return Err(USAGE.into()),
@@ -97,13 +101,13 @@ fn measure(options: &Options) -> Outcome<()> {
     recipe.generator_hidden.fill(options.hidden);
     recipe.discriminator_hidden.fill(options.hidden);
     recipe.batch_size = options.batch;
-    let epoch = steps_per_epoch(&recipe, IMAGES)?;
-    recipe.epochs = options.steps.div_ceil(epoch);
-    let turn = if options.alone { recipe.report_every } else { TURN };
-    let steps = recipe.epochs * epoch;
+    let turn = options.turn.unwrap_or(if options.alone { REPORT } else { TURN });
+    let steps = options.steps.next_multiple_of(turn);
     if steps < 2 * turn {
         return Err(format!("{steps} steps are less than two turns of {turn}: ask for more").into());
     }
+    recipe.epochs = steps.div_ceil(steps_per_epoch(&recipe, IMAGES)?);
+    recipe.report_every = if options.alone { turn } else { REPORT.min(steps) };
 
     let images = spots()?;
     let products = if options.alone { Vec::new() } else { products(&recipe)? };
@@ -114,9 +118,13 @@ fn measure(options: &Options) -> Outcome<()> {
         Timed { network: discriminator, stamps: stamps.clone() },
     );
     let mut gan = Gan::from_networks(timed.0, timed.1, &recipe);
-    let mut clock = Clock { stamps, turn, products, current: [0.; PHASES.len()], turns: Vec::new() };
+    let mut clock = Clock { stamps, turn, steps, products, current: [0.; PHASES.len()], turns: Vec::new() };
     clock.stamps.now();
-    train(&mut gan, &images, &recipe, &mut clock)?;
+    match train(&mut gan, &images, &recipe, &mut clock) {
+        // The clock has seen enough.
+        Err(Error::Observer { step, .. }) if step >= steps => {}
+        other => other?,
+    }
 
     // The first turn warms up.
     let turns = &clock.turns[1..];
@@ -181,6 +189,10 @@ impl<P: Pass> Pass for Timed<P> {
         self.network.output()
     }
 
+    fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        Ok(Timed { network: self.network.rows(first, count)?, stamps: self.stamps.clone() })
+    }
+
     fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
         self.stamps.now();
         let gradients = self.network.parameter_gradients(gradient);
@@ -212,6 +224,7 @@ impl Turn {
 struct Clock {
     stamps: Stamps,
     turn: u64,
+    steps: u64,
     products: Vec<Product>,
     /// The phases of this turn's steps so far, summed up.
     current: [f64; PHASES.len()],
@@ -247,6 +260,14 @@ impl<G, D> Observer<G, D> for Clock {
         // The next step begins.
         self.stamps.now();
     }
+
+    /// Ends the training after the wanted steps, in the middle of an epoch if need be.
+    fn on_report(&mut self, report: &Report) -> ObserverResult {
+        match report.step >= self.steps {
+            true => Err("these were all the steps".into()),
+            false => Ok(()),
+        }
+    }
 }
 
 /// A product of a step, its factors as the step sees them: the weights as they lie, or a view of them.
@@ -271,20 +292,19 @@ fn products(recipe: &Recipe) -> Result<Vec<Product>> {
     let batch = recipe.batch_size;
     let mut products = Vec::new();
 
+    // G draws the fakes of both halves.
+    generator.forward(&generator.values(2 * batch)?, &mut products)?;
+
     // D learns: real and fake images are one batch.
-    let fake = generator.values(batch)?;
-    generator.forward(&fake, &mut products)?;
     let judged = discriminator.values(2 * batch)?;
     discriminator.forward(&judged, &mut products)?;
     discriminator.backward(&judged, Wanted::Parameters, &mut products)?;
 
     // G learns.
-    let fake = generator.values(batch)?;
-    generator.forward(&fake, &mut products)?;
     let judged = discriminator.values(batch)?;
     discriminator.forward(&judged, &mut products)?;
     discriminator.backward(&judged, Wanted::Input, &mut products)?;
-    generator.backward(&fake, Wanted::Parameters, &mut products)?;
+    generator.backward(&generator.values(batch)?, Wanted::Parameters, &mut products)?;
 
     for Product(a, b) in &products {
         matmul(a, b)?;

@@ -30,7 +30,7 @@ const HIDDEN: [usize; 2] = [32, 32];
 
 /// What the random numbers are for.
 const REAL: u32 = 1;
-const LATENTS: [u32; 2] = [2, 3];
+const LATENTS: u32 = 2;
 
 fn main() -> Result<()> {
     let path = std::env::args_os().nth(1).ok_or("usage: one_dimension FILE.svg")?;
@@ -52,12 +52,9 @@ fn main() -> Result<()> {
             let mut real = vec![0.; BATCH];
             Stream::new(recipe.seed, REAL, gan.steps).fill_normal(&mut real);
             let real: Vec<f32> = real.into_iter().map(|x| DATA.0 + DATA.1 * x).collect();
-            let [discriminator, generator] = LATENTS.map(|domain| {
-                let mut stream = Stream::new(recipe.seed, domain, gan.steps);
-                column((0..BATCH).map(|_| stream.uniform_in(-1., 1.)).collect())
-            });
-            let noise = Noise { discriminator: discriminator?, generator: generator? };
-            step(&mut gan, &column(real)?, &noise)?;
+            let mut stream = Stream::new(recipe.seed, LATENTS, gan.steps);
+            let latents = column((0..2 * BATCH).map(|_| stream.uniform_in(-1., 1.)).collect())?;
+            step(&mut gan, &column(real)?, &Noise { latents })?;
         }
         figure.panel(&gan)?;
     }

@@ -16,13 +16,11 @@ pub fn order(seed: u64, epoch: u64, images: u32) -> Vec<u32> {
     Stream::new(seed, ORDER, epoch).permutation(images)
 }
 
-/// The latents that make the fakes of a step.
+/// The latents that make the fakes of a step of `B` images, for both of its halves.
 #[derive(Clone, Debug)]
 pub struct Noise {
-    /// For the D step: `(B, latent)` f32, standard normal.
-    pub discriminator: Tensor,
-    /// For the G step: others, of the same shape.
-    pub generator: Tensor,
+    /// `(2B, latent)` f32, standard normal: first those for the D step, then others for the G step.
+    pub latents: Tensor,
 }
 
 impl Noise {
@@ -31,11 +29,11 @@ impl Noise {
     /// # Errors
     /// When the device has no room.
     pub fn new(seed: u64, step: u64, batch_size: usize, latent: usize, device: &Device) -> Result<Self> {
-        let draw = |domain| {
-            let mut values = vec![0.; batch_size * latent];
-            Stream::new(seed, domain, step).fill_normal(&mut values);
-            Tensor::from_vec(values, (batch_size, latent), device)
-        };
-        Ok(Self { discriminator: draw(DISCRIMINATOR_NOISE)?, generator: draw(GENERATOR_NOISE)? })
+        let count = batch_size * latent;
+        let mut values = vec![0.; 2 * count];
+        let (for_d, for_g) = values.split_at_mut(count);
+        Stream::new(seed, DISCRIMINATOR_NOISE, step).fill_normal(for_d);
+        Stream::new(seed, GENERATOR_NOISE, step).fill_normal(for_g);
+        Ok(Self { latents: Tensor::from_vec(values, (2 * batch_size, latent), device)? })
     }
 }

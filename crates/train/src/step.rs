@@ -19,17 +19,20 @@ pub struct StepLosses {
 
 /// One step: D learns to tell `real` images from fakes, then G learns to pass.
 ///
-/// `real` is `(B, D)` f32 in `[-1, 1]`. Goodfellow et al. (2014), algorithm 1 with k = 1, the fakes of both halves drawn anew.
+/// `real` is `(B, D)` f32 in `[-1, 1]`. Goodfellow et al. (2014), algorithm 1 with k = 1, each half with fakes of its own.
 ///
 /// # Errors
 /// When shapes do not fit.
 pub fn step<G: Network, D: Network>(gan: &mut Gan<G, D>, real: &Tensor, noise: &Noise) -> Result<StepLosses> {
     let Gan { generator, discriminator, generator_adam, discriminator_adam, steps } = gan;
 
+    // G draws the fakes of both halves in one pass: it does not change before its own.
+    let (reals, fakes) = (real.dim(0)?, noise.latents.dim(0)? / 2);
+    let drawn = generator.forward(&noise.latents)?;
+
     // D: down its loss on real and fake images, which pass through it as one batch. G only serves.
-    let fake = generator.forward(&noise.discriminator)?;
-    let judged = discriminator.forward(&Tensor::cat(&[real, fake.output()], 0)?)?;
-    let (reals, fakes) = (real.dim(0)?, fake.output().dim(0)?);
+    let fake = drawn.output().narrow(0, 0, fakes)?;
+    let judged = discriminator.forward(&Tensor::cat(&[real, &fake], 0)?)?;
     let split = |logits: &Tensor| {
         candle_core::Result::Ok((logits.narrow(0, 0, reals)?, logits.narrow(0, reals, fakes)?))
     };
@@ -40,9 +43,9 @@ pub fn step<G: Network, D: Network>(gan: &mut Gan<G, D>, real: &Tensor, noise: &
     discriminator_adam.step(discriminator.parameters(), &judged.parameter_gradients(&slope)?)?;
     let (real_logits, fake_logits) = split(judged.output())?;
 
-    // G: down its loss on fresh fakes, as the D that has just learned sees them. Now D only serves: the gradient goes
+    // G: down its loss on the other fakes, as the D that has just learned sees them. Now D only serves: the gradient goes
     // through it to the images, and on to G.
-    let fake = generator.forward(&noise.generator)?;
+    let fake = drawn.rows(fakes, fakes)?;
     let judged = discriminator.forward(fake.output())?;
     let (g_loss, slope) = with_gradient(judged.output(), losses::generator)?;
     let slope = judged.input_gradient(&slope)?;

@@ -71,10 +71,8 @@ fn ten_steps_on(device: &Device) {
         let images = values(&file, &format!("images.{k}"));
         assert_close("images", &real.flatten_all().unwrap().to_vec1::<f32>().unwrap(), &images, |_| 1e-6);
 
-        let noise = Noise {
-            discriminator: tensor(&file, &format!("noise_d.{k}"), device),
-            generator: tensor(&file, &format!("noise_g.{k}"), device),
-        };
+        let latents = ["noise_d", "noise_g"].map(|name| tensor(&file, &format!("{name}.{k}"), device));
+        let noise = Noise { latents: Tensor::cat(&latents, 0).unwrap() };
         let losses = step(&mut gan, &real, &noise).unwrap();
         let mean_probability = |logits: &Tensor| {
             let logits = logits.flatten_all().unwrap().to_vec1::<f32>().unwrap();

@@ -123,6 +123,9 @@ fn a_folder_of_one_s_own_may_hold_any_images() {
     assert!(matches!(source, Source::Folder(_)) && fallback.is_none());
     let tensor = dataset.train().images(&candle_core::Device::Cpu).unwrap();
     assert_eq!((tensor.dims(), tensor.dtype()), (&[2, 25][..], candle_core::DType::U8));
+    let (train, _) = dataset.into_splits();
+    let moved = train.into_images(&candle_core::Device::Cpu).unwrap();
+    assert_eq!(moved.to_vec2::<u8>().unwrap(), tensor.to_vec2::<u8>().unwrap());
 
     let mismatch = |files| match own(&files) {
         Err(Error::Mismatch { source, .. }) => source,
