@@ -15,7 +15,7 @@
 //! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
 //!
 //! Each runs fused on a CPU in f32, and elsewhere as its plain-candle form in [`mod@reference`], to which the tests hold
-//! it. On a CPU the work is split over the *elements* of a result and never over a sum, into pieces that do not depend on the number of
+//! it. On a CPU the work is split over the *elements* of a result, into pieces that do not depend on the number of
 //! threads: the same bits come out for any number of them. There are [`threads`] of them.
 //!
 //! ```
