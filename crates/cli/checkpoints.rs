@@ -40,13 +40,18 @@ impl Checkpoints {
         let bytes = checkpoint::to_bytes(gan, &self.recipe, &self.data)
             .map_err(|source| Error::Checkpoint { path: path.clone(), source })?;
         files::persist(&path, &bytes)?;
+        self.prune(gan.steps)
+    }
 
+    /// Removes those that are no longer to be kept when the one of `newest` steps is there: also what a training left that was killed
+    /// before it came to that.
+    pub(crate) fn prune(&self, newest: u64) -> Result<()> {
         // Those of a later step were passed over as damaged.
-        let stays = |steps: u64| steps <= gan.steps && self.is_end_of_due_epoch(steps);
+        let stays = |steps: u64| steps <= newest && self.is_end_of_due_epoch(steps);
         let mut others = list(&self.folder)?;
-        others.retain(|&(steps, _)| steps != gan.steps);
+        others.retain(|&(steps, _)| steps != newest);
         let (due, passing): (Vec<_>, Vec<_>) = others.into_iter().partition(|&(steps, _)| stays(steps));
-        let room = self.keep - usize::from(stays(gan.steps));
+        let room = self.keep - usize::from(stays(newest));
         for (_, old) in due.iter().rev().skip(room).chain(&passing) {
             files::remove(old)?;
         }
@@ -152,6 +157,10 @@ mod tests {
         after(60, &[40, 60])?;
         // The last epoch is due whatever its number.
         after(70, &[60, 70])?;
+        // As it is left by a training that is killed before it removes the oldest.
+        fs::copy(folder.join(name(60)), folder.join(name(40))).unwrap();
+        checkpoints.prune(70)?;
+        assert_eq!(list(folder)?.len(), 2);
         assert_eq!([1, 2, 6, 7].map(|epoch| checkpoints.is_due(epoch)), [false, true, true, true]);
         assert_eq!(newest_whole(folder)?.unwrap().steps(), 70);
 

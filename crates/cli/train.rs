@@ -88,6 +88,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         keep: args.keep,
         steps_per_epoch: plan.steps_per_epoch,
     };
+    checkpoints.prune(gan.steps)?;
     let interrupt = Interrupt::watch().map_err(Error::Signals)?;
     let mut recorder = Recorder::new(&run, &images, &plan, evaluation, checkpoints, gan.steps, args.quiet)?;
     let outcome = ganlet_train::train_until(interrupt.stop(), &mut gan, &images, &recipe, &mut recorder);
