@@ -64,7 +64,7 @@ pub fn train_until<G: Network, D: Network>(
         let order = draw::order(recipe.seed, epoch, count);
         let first = (gan.steps % steps_per_epoch) as usize;
 
-        let mut last = None;
+        let mut unseen = None;
         for batch in order.chunks_exact(recipe.batch_size).skip(first) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
@@ -83,11 +83,13 @@ pub fn train_until<G: Network, D: Network>(
             if gan.steps.is_multiple_of(recipe.report_every) || gan.steps == total {
                 let report = report(epoch + 1, gan, recipe, &losses)?;
                 told(gan.steps, observer.on_report(&report))?;
+                unseen = None;
+            } else {
+                unseen = Some(losses);
             }
-            last = Some(losses);
         }
         // Nobody is shown an epoch that has gone wrong: what was kept of the one before is worth more.
-        if let Some(losses) = last {
+        if let Some(losses) = unseen {
             report(epoch + 1, gan, recipe, &losses)?;
         }
         told(gan.steps, observer.on_epoch(epoch + 1, gan))?;
