@@ -3,8 +3,6 @@
 //! Those at the end of an epoch are a run's own; one of an interruption is removed with the next of these, so that a training
 //! that was interrupted leaves the files of one that was not.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use ganlet_train::checkpoint::{self, Checkpoint};
@@ -85,16 +83,8 @@ pub(crate) fn newest_whole(folder: &Path) -> Result<Option<Checkpoint>> {
 
 /// The checkpoints in a folder, which may not be there, by their steps.
 pub(crate) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(source) => return Err(Error::read(folder, source)),
-    };
     let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|source| Error::read(folder, source))?;
+    for entry in files::entries(folder)? {
         if let Some(steps) = entry.file_name().to_str().and_then(steps_of) {
             found.push((steps, entry.path()));
         }
@@ -119,6 +109,7 @@ fn steps_of(file: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use candle_core::Device;
+    use std::fs;
 
     #[test]
     fn the_last_epochs_are_kept_and_an_interruption_until_the_next() -> Result<()> {

@@ -1,7 +1,7 @@
 //! Files that are whole or not there.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -60,6 +60,17 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 /// The bytes of the file at `path`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| Error::read(path, source))
+}
+
+/// What is in the folder at `path`: nothing where there is no folder.
+pub(crate) fn entries(path: &Path) -> Result<Vec<DirEntry>> {
+    let failed = |source| Error::read(path, source);
+    match fs::read_dir(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        entries => entries.map_err(failed)?.map(|entry| entry.map_err(failed)).collect(),
+    }
 }
 
 /// Makes the folder at `path`, and those above it, where they are not there.

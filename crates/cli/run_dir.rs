@@ -11,7 +11,6 @@
 //! | `generator-best.safetensors` | the weights of the least Fréchet distance, where quality was measured |
 //! | `checkpoints/step-N.safetensors` | where the training stood after step N, all of it: what `--resume` goes on from |
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -117,16 +116,7 @@ fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
 
     found.extend(checkpoints::list(&path.join(CHECKPOINTS))?.into_iter().map(|(_, file)| file));
 
-    let samples = path.join(SAMPLES);
-    let entries = match fs::read_dir(&samples) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(found);
-        }
-        Err(source) => return Err(Error::read(&samples, source)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(|source| Error::read(&samples, source))?;
+    for entry in files::entries(&path.join(SAMPLES))? {
         if entry.file_name().to_str().is_some_and(is_picture_of_a_run) {
             found.push(entry.path());
         }
