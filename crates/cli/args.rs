@@ -20,7 +20,7 @@ const INTERRUPTION: &str = "Interruption";
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
 /// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `eval` says how good
-/// they are, and `data` looks after the data sets.
+/// they are, `report` shows how the training went, and `data` looks after the data sets.
 #[derive(Debug, Parser)]
 #[command(
     name = "ganlet",
@@ -31,6 +31,7 @@ EXAMPLES:
   ganlet train                        Train the classic recipe on MNIST
   ganlet sample runs/RUN              See what it learned to draw
   ganlet eval runs/RUN                Measure how good that is
+  ganlet report runs/RUN runs/OTHER   Compare two trainings
   ganlet data info                    See which data sets are at hand
   ganlet help train                   Read all about training"
 )]
@@ -44,6 +45,7 @@ pub(crate) enum Verb {
     Train(TrainArgs),
     Sample(SampleArgs),
     Eval(EvalArgs),
+    Report(ReportArgs),
     Data(DataArgs),
 }
 
@@ -52,8 +54,8 @@ pub(crate) enum Verb {
 /// What is trained is a recipe: `--recipe` names one, `--config` reads one from a file, and the flags below it change
 /// single values. The same recipe gives the same bits, for any number of threads.
 ///
-/// The run directory holds recipe.toml, environment.json, metrics.jsonl (the numbers of each report), samples/ (64 pictures
-/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch),
+/// The run directory holds report.html (everything to look at; it follows the training), recipe.toml, environment.json,
+/// metrics.jsonl (the numbers of each report), samples/ (64 pictures after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch),
 /// generator-best.safetensors (whose samples were nearest to real images), and checkpoints/ (all that is needed to go on). Its
 /// path is printed on standard output.
 ///
@@ -266,6 +268,29 @@ pub(crate) struct EvalArgs {
     /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = DATA)]
     pub(crate) device: DeviceChoice,
+}
+
+/// Show how trainings went: curves, pictures, recipe and environment on one page of HTML.
+///
+/// `ganlet train` writes the page of a run itself, as report.html in its directory, and anew while it goes on; this makes it again from
+/// the other files there. Of several runs it makes one page that compares them: curves in one frame, numbers in one table, pictures side
+/// by side. A page needs nothing beside it, and no network.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet report runs/a                        Make runs/a/report.html again
+  ganlet report runs/a runs/b runs/c          Compare three, in compare.html
+  ganlet report runs/* --out all.html         Compare all that there are")]
+pub(crate) struct ReportArgs {
+    /// Run directories
+    #[arg(value_name = "RUN", required = true, value_hint = ValueHint::DirPath)]
+    pub(crate) runs: Vec<PathBuf>,
+
+    /// Where to; an existing file is replaced [default: report.html in the run directory; of several, compare.html]
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Fetch, verify and describe data sets.

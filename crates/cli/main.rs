@@ -3,6 +3,7 @@
 mod args;
 mod data;
 mod eval;
+mod report;
 mod sample;
 mod train;
 
@@ -19,9 +20,7 @@ mod run_dir;
 mod device;
 mod files;
 mod npy;
-mod report;
 mod seeds;
-mod table;
 
 mod console;
 mod error;
@@ -42,6 +41,7 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Report(args) => report::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(args) => data::run(&args.verb).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| error.report())

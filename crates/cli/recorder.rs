@@ -5,14 +5,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::Tensor;
-use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch};
+use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch, variety};
 use ganlet_viz::{Layout, encode_png, grid};
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Result;
 use crate::evaluation::Evaluation;
-use crate::metrics::{Line, Metrics};
+use crate::metrics::{Kind, Line, Metrics, SheetLine};
 use crate::progress::Training;
+use crate::report::Live;
 use crate::run_dir::{self, RunDir};
 use crate::train::Plan;
 use crate::{console, files};
@@ -31,6 +32,9 @@ pub(crate) struct Recorder<'a> {
     saved: u64,
     progress: Training,
     watch: Watch,
+    /// The variety of as many real images as a sheet has.
+    real: f64,
+    page: Live,
     started: Instant,
     /// Seconds that the run took before it was interrupted.
     before: f64,
@@ -54,15 +58,16 @@ impl<'a> Recorder<'a> {
 
         let every = evaluation.as_ref().map_or(0, Evaluation::every);
         let (metrics, past) =
-            Metrics::open(&run.file(run_dir::METRICS), steps, |place| match place.frechet {
-                None => plan.reports_at(place.step),
-                Some(_) => plan.evaluates_at(place.step, every),
+            Metrics::open(&run.file(run_dir::METRICS), steps, |place| match place.kind() {
+                Kind::Report => plan.reports_at(place.step),
+                Kind::Sheet => place.step.is_multiple_of(plan.steps_per_epoch()),
+                Kind::Quality => plan.evaluates_at(place.step, every),
             })?;
         if let Some(evaluation) = &mut evaluation {
             evaluation.go_on(past.best);
         }
         let now = Instant::now();
-        Ok(Self {
+        let mut recorder = Self {
             run,
             image: plan.image(),
             metrics,
@@ -70,15 +75,33 @@ impl<'a> Recorder<'a> {
             checkpoints,
             saved: steps,
             progress: Training::new(quiet, plan.epochs(), plan.steps_per_epoch(), steps),
-            watch: Watch::new(&first)?,
+            watch: past.watch,
+            real: variety(&first)?,
+            page: Live::new(run.path()),
             started: now,
             before: past.seconds,
             last: (now, steps),
-        })
+        };
+        recorder.refresh();
+        Ok(recorder)
     }
 
     pub(crate) fn finish(&mut self) {
         self.progress.finish();
+    }
+
+    /// Writes the report of a training that no longer goes on.
+    pub(crate) fn close(&mut self) {
+        if let Err(error) = self.page.close() {
+            Live::complain(&error);
+        }
+    }
+
+    /// Writes the report anew, if that is worth it. A training does not end for want of it.
+    fn refresh(&mut self) {
+        if let Err(error) = self.page.refresh() {
+            self.progress.aside(|| Live::complain(&error));
+        }
     }
 
     /// Seconds that the run took, without the time that it was interrupted for.
@@ -102,9 +125,10 @@ impl<'a> Recorder<'a> {
         let (then, step) = std::mem::replace(&mut self.last, (now, report.step));
         let rate = (report.step - step) as f64 / (now - then).as_secs_f64();
         self.metrics.append(&Line::new(report, self.seconds(), rate))?;
-        self.progress.report(report, rate);
+        self.progress.report(report);
         let warning = self.watch.report(report);
         self.warn(warning);
+        self.refresh();
         Ok(())
     }
 
@@ -112,17 +136,29 @@ impl<'a> Recorder<'a> {
         let seeds: Vec<u64> = (0..PICTURES as u64).collect();
         let pictures = gan.generator.sample(&seeds)?;
         write_grid(&self.run.fake_images(epoch), &pictures, self.image)?;
-        let warning = self.watch.sheet(gan.steps, &pictures)?;
-        self.warn(warning);
+        self.progress.epoch(epoch);
+        self.look_at(epoch, gan.steps, &pictures)?;
 
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
         files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
         files::persist(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
         self.evaluate(epoch, gan)?;
-        match self.checkpoints.is_due(epoch) {
-            true => self.save(gan),
-            false => Ok(()),
+        if self.checkpoints.is_due(epoch) {
+            self.save(gan)?;
         }
+        self.refresh();
+        Ok(())
+    }
+
+    /// Measures how much the pictures vary, unless the real ones are alike: then what draws them is right.
+    fn look_at(&mut self, epoch: u64, step: u64, pictures: &Tensor) -> Result<()> {
+        if self.real > 0. {
+            let line = SheetLine::new(epoch, step, variety(pictures)? / self.real, self.seconds());
+            self.metrics.append(&line)?;
+            let warning = self.watch.sheet(step, line.variety);
+            self.warn(warning);
+        }
+        Ok(())
     }
 
     /// Measures quality, if it is time to.

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `recipe.toml` | what was trained, complete: training it again gives the same bits |
 //! | `environment.json` | what it was trained with: version, device, threads, data, time |
-//! | `metrics.jsonl` | one JSON object per report, and one per measurement of quality |
+//! | `metrics.jsonl` | one JSON object per report, one per sheet of pictures, and one per measurement of quality |
+//! | `report.html` | all of it to look at: curves, pictures, recipe, environment; written while the training goes on |
 //! | `samples/real_images.png` | what the generator is to learn: the first training images |
 //! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 |
 //! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
 //! | `generator-best.safetensors` | the weights of the least Fréchet distance, where quality was measured |
 //! | `checkpoints/step-N.safetensors` | where the training stood after step N, all of it: what `--resume` goes on from |
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,7 @@ use crate::{checkpoints, files};
 pub(crate) const RECIPE: &str = "recipe.toml";
 pub(crate) const ENVIRONMENT: &str = "environment.json";
 pub(crate) const METRICS: &str = "metrics.jsonl";
+pub(crate) const REPORT: &str = "report.html";
 pub(crate) const GENERATOR: &str = "generator.safetensors";
 pub(crate) const BEST: &str = "generator-best.safetensors";
 pub(crate) const DISCRIMINATOR: &str = "discriminator.safetensors";
@@ -89,13 +92,28 @@ impl RunDir {
     }
 
     pub(crate) fn real_images(&self) -> PathBuf {
-        self.path.join(SAMPLES).join(REAL_IMAGES)
+        real_images(&self.path)
     }
 
     pub(crate) fn fake_images(&self, epoch: u64) -> PathBuf {
         let (before, after) = FAKE_IMAGES;
         self.path.join(SAMPLES).join(format!("{before}{epoch}{after}"))
     }
+}
+
+/// The picture of real images of the run in this directory.
+pub(crate) fn real_images(path: &Path) -> PathBuf {
+    path.join(SAMPLES).join(REAL_IMAGES)
+}
+
+/// The pictures of the run in this directory, by their epochs.
+pub(crate) fn sheets(path: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let entries = files::entries(&path.join(SAMPLES))?;
+    let numbered = |name: &OsStr| number(name.to_str()?)?.parse().ok();
+    let mut sheets: Vec<_> =
+        entries.iter().filter_map(|entry| Some((numbered(&entry.file_name())?, entry.path()))).collect();
+    sheets.sort();
+    Ok(sheets)
 }
 
 /// Whether a run may be put there: an error where there is a run already and `overwrite` is not set, or a file.
@@ -111,7 +129,7 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 
 /// The files in this folder that a run makes.
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
-    let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, BEST, DISCRIMINATOR];
+    let names = [RECIPE, ENVIRONMENT, METRICS, REPORT, GENERATOR, BEST, DISCRIMINATOR];
     let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
 
     found.extend(checkpoints::list(&path.join(CHECKPOINTS))?.into_iter().map(|(_, file)| file));
@@ -125,10 +143,14 @@ fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn is_picture_of_a_run(name: &str) -> bool {
+    name == REAL_IMAGES || number(name).is_some()
+}
+
+/// The number in the name of generated pictures.
+fn number(name: &str) -> Option<&str> {
     let (before, after) = FAKE_IMAGES;
-    let number = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-    name == REAL_IMAGES
-        || number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    let number = name.strip_prefix(before)?.strip_suffix(after)?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
 }
 
 /// `runs/RECIPE-DATASET-seedN`, the directory of a run that was given none.

@@ -1,0 +1,209 @@
+//! What a run directory says, for a page.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use ganlet_train::Watch;
+use ganlet_viz::report::{self, Figure, State, Table, Warning};
+
+use super::charts::charts;
+use super::sheets::{Sheets, picture};
+use crate::console::{duration, grouped};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::metrics::{self, Entry};
+use crate::{checkpoints, files, run_dir};
+
+/// A run directory, to be read again and again.
+pub(crate) struct Run {
+    path: PathBuf,
+    /// How many are on the page.
+    runs: usize,
+    sheets: Sheets,
+}
+
+/// How far it has come.
+struct Course {
+    epochs: u64,
+    steps_per_epoch: u64,
+    step: u64,
+    seconds: f64,
+}
+
+impl Run {
+    /// One of so many runs on a page.
+    pub(crate) fn new(path: &Path, runs: usize) -> Self {
+        Self { path: path.into(), runs, sheets: Sheets::new(runs) }
+    }
+
+    /// Reads what is there by now. Without a `state`, the environment says whether it is finished or was stopped.
+    pub(crate) fn read(&mut self, state: Option<State>) -> Result<report::Run> {
+        let recipe = recipe(&self.path.join(run_dir::RECIPE))?;
+        let (environment, mut warnings) = match environment(&self.path)? {
+            Ok(environment) => {
+                let warnings = environment.warnings();
+                (Some(environment), warnings)
+            }
+            Err(reason) => (None, vec![reason]),
+        };
+        let entries = match files::read(&self.path.join(run_dir::METRICS)) {
+            Err(Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Vec::new(),
+            bytes => metrics::entries(&bytes?),
+        };
+        let sheets = self.sheets.look(&self.path)?;
+        let finished = environment.as_ref().is_some_and(Environment::is_finished);
+        let state = state.unwrap_or(if finished { State::Finished } else { State::Stopped });
+        let course = self.course(&recipe, environment.as_ref(), &entries)?;
+
+        let mut warnings: Vec<Warning> =
+            warnings.drain(..).map(|text| Warning { text, remedy: String::new() }).collect();
+        let said = metrics::warnings(&mut Watch::new(), &entries);
+        warnings.extend(
+            said.iter().map(|warning| Warning { text: warning.to_string(), remedy: warning.remedy().into() }),
+        );
+        let rows = recipe.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+        let mut tables = vec![Table { title: "Recipe".into(), rows }];
+        tables.extend(
+            environment.map(|environment| Table { title: "Environment".into(), rows: environment.rows() }),
+        );
+        Ok(report::Run {
+            name: self.path.display().to_string(),
+            state,
+            status: course.status(state, &self.path),
+            done: course.done(),
+            epochs: course.epochs.max(sheets.last().map_or(0, |sheet| sheet.epoch)),
+            steps_per_epoch: course.steps_per_epoch,
+            warnings,
+            figures: figures(&course, &entries, &recipe),
+            charts: charts(&entries, self.runs),
+            sheets,
+            real: picture(&run_dir::real_images(&self.path)),
+            tables,
+        })
+    }
+
+    fn course(
+        &self,
+        recipe: &toml::Table,
+        environment: Option<&Environment>,
+        entries: &[Entry],
+    ) -> Result<Course> {
+        let number =
+            |name: &str| recipe.get(name).and_then(toml::Value::as_integer).map_or(0, |n| n.max(0) as u64);
+        let (epochs, batch) = (number("epochs"), number("batch_size"));
+        // A batch that is not full is left out.
+        let steps_per_epoch =
+            environment.and_then(|environment| environment.images().checked_div(batch)).unwrap_or(0);
+        let (step, seconds) = entries.last().map_or((0, 0.), Entry::clock);
+        let saved = checkpoints::list(&self.path.join(run_dir::CHECKPOINTS))?;
+        let step = saved.last().map_or(step, |&(saved, _)| saved.max(step));
+        Ok(Course { epochs, steps_per_epoch, step, seconds })
+    }
+}
+
+impl Course {
+    fn steps(&self) -> u64 {
+        self.epochs.saturating_mul(self.steps_per_epoch)
+    }
+
+    fn done(&self) -> f64 {
+        match self.steps() {
+            0 => 0.,
+            steps => (self.step as f64 / steps as f64).min(1.),
+        }
+    }
+
+    /// Whole epochs.
+    fn epoch(&self) -> u64 {
+        self.step.checked_div(self.steps_per_epoch).unwrap_or(0)
+    }
+
+    fn rate(&self) -> Option<f64> {
+        (self.seconds > 0.).then(|| self.step as f64 / self.seconds)
+    }
+
+    fn status(&self, state: State, run: &Path) -> String {
+        let Self { epochs, seconds, step, .. } = self;
+        let (so_far, all) = (grouped(*step), grouped(self.steps()));
+        match state {
+            State::Finished => {
+                format!("Finished: {epochs} epochs, {so_far} steps, in {}.", duration(*seconds))
+            }
+            State::Stopped => format!(
+                "Stopped after {so_far} of {all} steps. To go on: ganlet train --resume {}",
+                run.display()
+            ),
+            State::Training if *step == 0 => format!("In training: {epochs} epochs, {all} steps to go."),
+            State::Training => {
+                let left = self.steps().saturating_sub(*step) as f64 / self.rate().unwrap_or(f64::INFINITY);
+                let left = if left.is_finite() && left > 0. {
+                    format!(", about {} left", duration(left))
+                } else {
+                    String::new()
+                };
+                format!("In training: {} of {epochs} epochs, {so_far} of {all} steps{left}.", self.epoch())
+            }
+        }
+    }
+}
+
+/// The numbers that it has come to.
+fn figures(course: &Course, entries: &[Entry], recipe: &toml::Table) -> Vec<Figure> {
+    let plain = |name: &str, value: String| Figure { name: name.into(), value, rank: None };
+    let ranked = |name: &str, value: String, rank: f64| Figure { name: name.into(), value, rank: Some(rank) };
+    let mut figures = vec![plain("epochs", format!("{} of {}", course.epoch(), course.epochs))];
+    if let Some(rate) = course.rate() {
+        figures.push(plain("time", duration(course.seconds)));
+        figures.push(plain("speed", format!("{rate:.0} steps/s")));
+        let batch = recipe.get("batch_size").and_then(toml::Value::as_integer).unwrap_or(0);
+        figures.push(plain("images", format!("{}/s", grouped((rate * batch as f64) as u64))));
+    }
+    let qualities = || entries.iter().filter_map(Entry::quality);
+    if let Some(best) = qualities().min_by(|a, b| a.frechet.total_cmp(&b.frechet)) {
+        let value = format!("{:.1} ± {:.1}", best.frechet, best.frechet_error);
+        figures.push(ranked("least Fréchet distance", value, best.frechet));
+        figures.push(plain("of that, epoch", grouped(best.epoch)));
+    }
+    if let Some(last) = qualities().last() {
+        let value = format!("{:.1} ± {:.1}", last.frechet, last.frechet_error);
+        figures.push(ranked("last Fréchet distance", value, last.frechet));
+        figures.push(ranked("last score, of 10", format!("{:.2}", last.score), -last.score));
+        figures.push(ranked("last confidence", format!("{:.3}", last.confidence), -last.confidence));
+        figures.push(ranked("last imbalance, nats", format!("{:.3}", last.imbalance), last.imbalance));
+    }
+    let sheets = entries.iter().filter_map(Entry::sheet);
+    figures.extend(
+        sheets.last().map(|line| plain("last variety", format!("{:.0} % of real", line.variety * 100.))),
+    );
+    let reports = entries.iter().filter_map(Entry::report);
+    if let Some(last) = reports.last() {
+        figures.push(plain("last loss of D, of G", format!("{:.3}, {:.3}", last.d_loss, last.g_loss)));
+        figures.push(plain("last D(x), D(G(z))", format!("{:.2}, {:.2}", last.d_real, last.d_fake)));
+    }
+    figures
+}
+
+/// The recipe, whatever its fields.
+fn recipe(path: &Path) -> Result<toml::Table> {
+    let bytes = files::read(path)?;
+    toml::from_str(&String::from_utf8_lossy(&bytes))
+        .map_err(|source| Error::NoRecipe { path: path.into(), source })
+}
+
+fn text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The environment, or why there is none.
+fn environment(run: &Path) -> Result<Result<Environment, String>> {
+    match files::read(&run.join(run_dir::ENVIRONMENT)) {
+        Err(Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Ok(Err(format!("there is no {}", run_dir::ENVIRONMENT)))
+        }
+        bytes => Ok(serde_json::from_slice(&bytes?)
+            .map_err(|error| format!("{} is damaged: {error}", run_dir::ENVIRONMENT))),
+    }
+}
