@@ -12,7 +12,7 @@ use crate::console::{duration, grouped};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Entry};
-use crate::{checkpoints, files, run_dir};
+use crate::{checkpoints, files, resume, run_dir};
 
 /// A run directory, to be read again and again.
 pub(crate) struct Run {
@@ -124,16 +124,21 @@ impl Course {
 
     fn status(&self, state: State, run: &Path) -> String {
         let Self { epochs, seconds, step, .. } = self;
-        let (so_far, all) = (grouped(*step), grouped(self.steps()));
+        let so_far = grouped(*step);
+        // How long an epoch is stands in the environment, which may be missing.
+        let of_all = match self.steps() {
+            0 => String::new(),
+            all => format!(" of {}", grouped(all)),
+        };
         match state {
             State::Finished => {
                 format!("Finished: {epochs} epochs, {so_far} steps, in {}.", duration(*seconds))
             }
             State::Stopped => format!(
-                "Stopped after {so_far} of {all} steps. To go on: ganlet train --resume {}",
-                run.display()
+                "Stopped after {so_far}{of_all} steps. To go on: ganlet train --resume {}",
+                resume::quoted(run)
             ),
-            State::Training if *step == 0 => format!("In training: {epochs} epochs, {all} steps to go."),
+            State::Training if *step == 0 => format!("In training: {epochs} epochs to go."),
             State::Training => {
                 let left = self.steps().saturating_sub(*step) as f64 / self.rate().unwrap_or(f64::INFINITY);
                 let left = if left.is_finite() && left > 0. {
@@ -141,7 +146,7 @@ impl Course {
                 } else {
                     String::new()
                 };
-                format!("In training: {} of {epochs} epochs, {so_far} of {all} steps{left}.", self.epoch())
+                format!("In training: {} of {epochs} epochs, {so_far}{of_all} steps{left}.", self.epoch())
             }
         }
     }
