@@ -7,7 +7,7 @@
 //! | operation | is | gradient |
 //! |---|---|---|
 //! | [`linear`](fn@linear) | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
-//! | [`mlp`](fn@mlp) | several of these in turn | the same, by hand: without the copies that candle makes |
+//! | [`mlp`](fn@mlp), [`mlp_with_dropout`] | several of these in turn | the same, by hand: without the copies that candle makes |
 //! | [`matmul`](fn@matmul) | the matrix product that both are made of, alone | for both factors |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
 //! | [`adam_step`] | one step of Adam, in place | - |
@@ -38,9 +38,11 @@ mod activation;
 mod adam;
 mod bce;
 mod cpu;
+mod joint;
 mod layer;
 mod linear;
 mod matmul;
+mod maxout;
 mod mlp;
 mod parallel;
 mod pixels;
@@ -54,7 +56,7 @@ pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
 pub use bce::bce_with_logits;
 pub use linear::linear;
-pub use mlp::{Layer, LayerGradients, MlpPass, mlp};
+pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
 pub use product::matmul;

@@ -6,7 +6,7 @@ use candle_core::{DType, Result, Tensor, Var};
 
 use crate::activation::Activation;
 use crate::adam::AdamStep;
-use crate::mlp::{Layer, LayerGradients};
+use crate::mlp::LayerGradients;
 
 /// [`linear`](crate::linear) as a matrix product, an addition and the activation.
 ///
@@ -24,13 +24,13 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     a.matmul(b)
 }
 
-/// A layer's gradient before its activation, from its output `y` and the gradient for it.
+/// A layer's gradient before its activation, from its output `y` and the gradient for it; before a maxout it is to be [`spread`].
 ///
 /// # Errors
 /// When the shapes or dtypes do not fit.
 pub fn pre_activation(activation: Activation, y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
     let derivative = match activation {
-        Activation::Identity => return Ok(gradient.clone()),
+        Activation::Identity | Activation::Maxout(_) => return Ok(gradient.clone()),
         Activation::LeakyRelu(slope) => {
             // 1 where positive, else the slope.
             y.gt(0.)?.to_dtype(y.dtype())?.affine(1. - f64::from(slope), f64::from(slope))?
@@ -41,27 +41,54 @@ pub fn pre_activation(activation: Activation, y: &Tensor, gradient: &Tensor) -> 
     gradient * derivative
 }
 
-/// The backward pass of a layer of [`mlp`](crate::mlp()): from the gradient `pre` before its activation, that before the activation
-/// `input` that made `x`, and those of its parameters.
+/// The gradients of a layer's parameters, from its input `x` and the gradient `pre` before its activation.
 ///
 /// # Errors
 /// When the shapes or dtypes do not fit.
-pub fn layer_backward(
-    layer: &Layer,
-    x: &Tensor,
-    pre: &Tensor,
-    input: Option<Activation>,
-    parameters: bool,
-) -> Result<(Option<Tensor>, Option<LayerGradients>)> {
-    let input = match input {
-        Some(below) => Some(pre_activation(below, x, &pre.matmul(&layer.weight)?)?),
-        None => None,
-    };
-    let parameters = match parameters {
-        true => Some(LayerGradients { weight: pre.t()?.matmul(x)?, bias: pre.sum(0)? }),
-        false => None,
-    };
-    Ok((input, parameters))
+pub fn parameter_gradients(x: &Tensor, pre: &Tensor) -> Result<LayerGradients> {
+    Ok(LayerGradients { weight: pre.t()?.matmul(x)?, bias: pre.sum(0)? })
+}
+
+/// Which of `pieces` neighbouring columns is the largest, the first of several: `(B, units * pieces) -> (B, units)` u8. A NaN counts as
+/// the largest.
+///
+/// # Errors
+/// When the columns are not a multiple of the pieces.
+pub fn winners(z: &Tensor, pieces: usize) -> Result<Tensor> {
+    let (rows, columns) = z.dims2()?;
+    let z = z.reshape((rows, columns / pieces, pieces))?;
+    let piece = |i| z.narrow(2, i, 1)?.squeeze(2);
+    let mut largest = piece(0)?;
+    let mut winners = largest.zeros_like()?.to_dtype(DType::U8)?;
+    for i in 1..pieces {
+        let piece = piece(i)?;
+        // Not `gt`: a NaN is not smaller either. What is NaN already, and so not its own equal, is not beaten.
+        let wins = (piece.le(&largest)?.eq(0u8)? * largest.eq(&largest)?)?;
+        largest = wins.where_cond(&piece, &largest)?;
+        winners = wins.where_cond(&(winners.zeros_like()? + i as f64)?, &winners)?;
+    }
+    Ok(winners)
+}
+
+/// What stands where the winner does: `(B, units * pieces), (B, units) u8 -> (B, units)`.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn select(z: &Tensor, winners: &Tensor) -> Result<Tensor> {
+    let (rows, units) = winners.dims2()?;
+    let index = winners.to_dtype(DType::U32)?.unsqueeze(2)?.contiguous()?;
+    z.reshape((rows, units, ()))?.gather(&index, 2)?.squeeze(2)
+}
+
+/// `y` where the winner stands, and 0 elsewhere: `(B, units), (B, units) u8 -> (B, units * pieces)`.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn spread(y: &Tensor, winners: &Tensor, pieces: usize) -> Result<Tensor> {
+    let (rows, units) = winners.dims2()?;
+    let index = winners.to_dtype(DType::U32)?.unsqueeze(2)?.contiguous()?;
+    let zeros = Tensor::zeros((rows, units, pieces), y.dtype(), y.device())?;
+    zeros.scatter_add(&index, &y.unsqueeze(2)?.contiguous()?, 2)?.reshape((rows, units * pieces))
 }
 
 /// [`bce_with_logits`](crate::bce_with_logits) with the softplus written out.
