@@ -10,7 +10,9 @@
 //! | [`mlp`](fn@mlp), [`mlp_with_dropout`] | several of these in turn | the same, by hand: without the copies that candle makes |
 //! | [`matmul`](fn@matmul) | the matrix product that both are made of, alone | for both factors |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
-//! | [`adam_step`] | one step of Adam, in place | - |
+//! | [`adam_step`], [`sgd_step`] | one step of Adam, or of gradient descent with momentum, in place | - |
+//! | [`average_step`] | one step of an exponential moving average, in place | - |
+//! | [`limit_norms`] | rows scaled down to a largest norm, in place | - |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
 //! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
 //!
@@ -36,27 +38,34 @@
 
 mod activation;
 mod adam;
+mod average;
 mod bce;
 mod cpu;
+mod dot;
 mod joint;
 mod layer;
 mod linear;
 mod matmul;
 mod maxout;
 mod mlp;
+mod norms;
 mod parallel;
 mod pixels;
 mod pool;
 mod product;
 pub mod reference;
+mod sgd;
 #[doc(hidden)]
 pub mod testing;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
+pub use average::average_step;
 pub use bce::bce_with_logits;
 pub use linear::linear;
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
+pub use norms::limit_norms;
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
 pub use product::matmul;
+pub use sgd::{SgdStep, sgd_step};

@@ -7,6 +7,7 @@ use candle_core::{DType, Result, Tensor, Var};
 use crate::activation::Activation;
 use crate::adam::AdamStep;
 use crate::mlp::LayerGradients;
+use crate::sgd::SgdStep;
 
 /// [`linear`](crate::linear) as a matrix product, an addition and the activation.
 ///
@@ -116,6 +117,35 @@ pub fn adam_step(parameter: &Var, gradient: &Tensor, m: &Tensor, v: &Tensor, ste
     parameter.set(&moved)?;
     overwrite(m, &new_m)?;
     overwrite(v, &new_v)
+}
+
+/// [`sgd_step`](crate::sgd_step) with a tensor for each intermediate.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn sgd_step(parameter: &Var, gradient: &Tensor, velocity: &Tensor, step: &SgdStep) -> Result<()> {
+    let new = ((velocity * step.momentum)? + gradient)?;
+    parameter.set(&(parameter.as_tensor() - (&new * step.learning_rate)?)?)?;
+    overwrite(velocity, &new)
+}
+
+/// [`average_step`](crate::average_step) with a tensor for each intermediate.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn average_step(average: &Tensor, parameter: &Tensor, decay: f64) -> Result<()> {
+    overwrite(average, &(average + ((parameter - average)? * (1. - decay))?)?)
+}
+
+/// [`limit_norms`](crate::limit_norms) as a multiplication of each row by at most 1.
+///
+/// # Errors
+/// When `weight` is not a matrix of floating-point numbers.
+pub fn limit_norms(weight: &Var, max: f64) -> Result<()> {
+    let norms = weight.sqr()?.sum_keepdim(1)?.sqrt()?;
+    // The reciprocal of 0 is infinite, and limited to 1 as well.
+    let scales = (norms.recip()? * max)?.minimum(1f64)?;
+    weight.set(&weight.broadcast_mul(&scales)?)
 }
 
 /// [`normalize`](crate::normalize) by candle's conversion.
