@@ -13,6 +13,7 @@
 //! | [`adam_step`], [`sgd_step`] | one step of Adam, or of gradient descent with momentum, in place | - |
 //! | [`average_step`] | one step of an exponential moving average, in place | - |
 //! | [`limit_norms`] | rows scaled down to a largest norm, in place | - |
+//! | [`spectral_norm`] | a weight divided by its largest singular value | for the weight |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
 //! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
 //!
@@ -55,6 +56,7 @@ mod pool;
 mod product;
 pub mod reference;
 mod sgd;
+mod spectral;
 #[doc(hidden)]
 pub mod testing;
 
@@ -69,3 +71,4 @@ pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
 pub use product::matmul;
 pub use sgd::{SgdStep, sgd_step};
+pub use spectral::{SpectralNorm, spectral_norm};

@@ -8,6 +8,7 @@ use crate::activation::Activation;
 use crate::adam::AdamStep;
 use crate::mlp::LayerGradients;
 use crate::sgd::SgdStep;
+use crate::spectral::{EPSILON, SpectralNorm};
 
 /// [`linear`](crate::linear) as a matrix product, an addition and the activation.
 ///
@@ -146,6 +147,33 @@ pub fn limit_norms(weight: &Var, max: f64) -> Result<()> {
     // The reciprocal of 0 is infinite, and limited to 1 as well.
     let scales = (norms.recip()? * max)?.minimum(1f64)?;
     weight.set(&weight.broadcast_mul(&scales)?)
+}
+
+/// [`spectral_norm`](crate::spectral_norm) in products with vectors.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn spectral_norm(weight: &Tensor, u: &Tensor) -> Result<SpectralNorm> {
+    let norm = |x: &Tensor| x.sqr()?.sum_all()?.sqrt();
+    let normalize = |x: &Tensor| x.broadcast_div(&norm(x)?.maximum(EPSILON)?);
+    let times = |matrix: &Tensor, x: &Tensor| matrix.matmul(&x.unsqueeze(1)?)?.squeeze(1);
+    let v = normalize(&times(&weight.t()?, u)?)?;
+    let w_v = times(weight, &v)?;
+    let lost = norm(&w_v)?.lt(EPSILON)?.broadcast_as(u.shape())?;
+    let u = lost.where_cond(u, &normalize(&w_v)?)?;
+    let sigma = (&u * w_v)?.sum_all()?.maximum(EPSILON)?;
+    Ok(SpectralNorm { weight: weight.broadcast_div(&sigma)?, u, v, sigma })
+}
+
+/// [`SpectralNorm::weight_gradient`] with a tensor for each intermediate.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn spectral_norm_gradient(norm: &SpectralNorm, gradient: &Tensor) -> Result<Tensor> {
+    let SpectralNorm { weight, u, v, sigma } = norm;
+    let along = (gradient * weight)?.sum_all()?;
+    let direction = u.unsqueeze(1)?.matmul(&v.unsqueeze(0)?)?;
+    (gradient - direction.broadcast_mul(&along)?)?.broadcast_div(sigma)
 }
 
 /// [`normalize`](crate::normalize) by candle's conversion.
