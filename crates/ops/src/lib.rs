@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`linear`](fn@linear) | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
 //! | [`mlp`](fn@mlp), [`mlp_with_dropout`] | several of these in turn | the same, by hand: without the copies that candle makes |
+//! | [`InputGradientPass`] | the gradient of an [`mlp`](fn@mlp) for its input | for `W`: the second-order part of gradient penalties |
 //! | [`matmul`](fn@matmul) | the matrix product that both are made of, alone | for both factors |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
 //! | [`adam_step`], [`sgd_step`] | one step of Adam, or of gradient descent with momentum, in place | - |
@@ -43,6 +44,7 @@ mod average;
 mod bce;
 mod cpu;
 mod dot;
+mod input_gradient;
 mod joint;
 mod layer;
 mod linear;
@@ -64,6 +66,7 @@ pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
 pub use average::average_step;
 pub use bce::bce_with_logits;
+pub use input_gradient::InputGradientPass;
 pub use linear::linear;
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
 pub use norms::limit_norms;

@@ -51,6 +51,14 @@ pub fn parameter_gradients(x: &Tensor, pre: &Tensor) -> Result<LayerGradients> {
     Ok(LayerGradients { weight: pre.t()?.matmul(x)?, bias: pre.sum(0)? })
 }
 
+/// `gradient + preᵀ change`, of which [`InputGradientPass`](crate::InputGradientPass) makes the gradients of a gradient.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn add_product(gradient: &Tensor, pre: &Tensor, change: &Tensor) -> Result<Tensor> {
+    gradient + pre.t()?.matmul(change)?
+}
+
 /// Which of `pieces` neighbouring columns is the largest, the first of several: `(B, units * pieces) -> (B, units)` u8. A NaN counts as
 /// the largest.
 ///
