@@ -92,7 +92,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     };
     checkpoints.prune(gan.steps)?;
     let interrupt = Interrupt::watch().map_err(Error::Signals)?;
-    let mut recorder = Recorder::new(&run, &set.images, &plan, evaluation, checkpoints, gan.steps, args.quiet)?;
+    let mut recorder =
+        Recorder::new(&run, &set.images, &plan, evaluation, checkpoints, gan.steps, args.quiet)?;
     let outcome = ganlet_train::train_until(interrupt.stop(), &mut gan, &set, &recipe, &mut recorder);
     recorder.finish();
     let resume = resume::command(run.path(), args);

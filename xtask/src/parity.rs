@@ -37,7 +37,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         }
     };
 
-    for name in ["golden.py", "golden_ops.py", "check_metrics.py"] {
+    for name in ["golden.py", "golden_ops.py", "golden_choices.py", "check_metrics.py"] {
         command::run(script(&python, name).arg("--check"), "")?;
     }
 

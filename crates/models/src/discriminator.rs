@@ -47,6 +47,8 @@ pub struct Discriminator {
     config: DiscriminatorConfig,
     mlp: Mlp,
     spectral: Option<Spectral>,
+    /// What is taken from every input, `(in,)`, under its name: see [`Discriminator::with_center`].
+    center: Vec<(String, Var)>,
 }
 
 impl Discriminator {
@@ -56,7 +58,7 @@ impl Discriminator {
     /// When a width is 0, the network is too large, or the device has no room.
     pub fn new(config: DiscriminatorConfig, seed: u64, device: &Device) -> Result<Self> {
         let mlp = Mlp::new(config.mlp(), seed, 1, device)?;
-        Ok(Self { config, mlp, spectral: None })
+        Ok(Self { config, mlp, spectral: None, center: Vec::new() })
     }
 
     /// The same network, with spectral normalisation from now on: each weight is divided by its largest singular value, so that the
@@ -67,6 +69,19 @@ impl Discriminator {
     /// When the device has no room.
     pub fn with_spectral_norm(mut self, seed: u64) -> Result<Self> {
         self.spectral = Some(Spectral::new(&self.mlp, seed)?);
+        Ok(self)
+    }
+
+    /// The same network, which from now on takes a center from each image first: 0 until training sets it to the mean of its images.
+    ///
+    /// What the network can be is the same, for a bias can do as much. What it learns is not: inputs that are nearly always -1, as
+    /// the background of digits is, all pull the weights of a unit the same way. (LeCun et al., *Efficient backprop*, 1998, section 4.3.)
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn with_center(mut self) -> Result<Self> {
+        let weight = &self.mlp.layers()[0].weight;
+        self.center = vec![("center".into(), Var::zeros(weight.dim(1)?, weight.dtype(), weight.device())?)];
         Ok(self)
     }
 
@@ -103,27 +118,37 @@ impl Discriminator {
         Ok((self.logits(images)? * 0.5)?.tanh()?.affine(0.5, 0.5)?)
     }
 
+    fn centered(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        match self.center.first() {
+            None => Ok(images.clone()),
+            Some((_, center)) => images.broadcast_sub(center),
+        }
+    }
+
     /// The layers as they work.
     fn layers(&self) -> &[Layer] {
         self.spectral.as_ref().map_or(self.mlp.layers(), Spectral::normalised)
     }
 
-    /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata. Those of a network with
-    /// spectral normalisation are written as they work, normalised.
+    /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata. They are written as they work:
+    /// normalised, and with the center in the first bias.
     ///
     /// # Errors
     /// When a weight is not a finite number, or the device cannot be read.
     pub fn to_bytes(&self, extra: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-        let kind = weights::Kind::Discriminator;
-        match &self.spectral {
-            None => weights::to_bytes(self.mlp.tensors(), kind, &self.config, extra),
-            Some(spectral) => {
-                let layers = spectral.layers(&self.mlp)?;
-                let tensors = layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]);
-                let names = self.mlp.parameters().iter().map(|(name, _)| name.as_str());
-                weights::to_bytes(names.zip(tensors), kind, &self.config, extra)
-            }
+        let mut layers = match &self.spectral {
+            None => self.mlp.layers().to_vec(),
+            Some(spectral) => spectral.layers(&self.mlp)?,
+        };
+        if let Some((_, center)) = self.center.first() {
+            // W (x - c) + b = W x + (b - W c)
+            let Layer { weight, bias, .. } = &layers[0];
+            let shift = weight.matmul(&center.unsqueeze(1)?)?.squeeze(1)?;
+            layers[0].bias = (bias - shift)?;
         }
+        let tensors = layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]);
+        let names = self.mlp.parameters().iter().map(|(name, _)| name.as_str());
+        weights::to_bytes(names.zip(tensors), weights::Kind::Discriminator, &self.config, extra)
     }
 
     /// From a file that [`Discriminator::to_bytes`] made, or that PyTorch made from the state dict of an `nn.Sequential`;
@@ -143,7 +168,7 @@ impl Discriminator {
                 Some(DiscriminatorConfig::new(hidden, weights::image_of(*pixels)))
             },
             DiscriminatorConfig::mlp,
-            |config, mlp| Self { config, mlp, spectral: None },
+            |config, mlp| Self { config, mlp, spectral: None, center: Vec::new() },
         )
     }
 }
@@ -152,7 +177,7 @@ impl Network for Discriminator {
     type Pass = MlpPass;
 
     fn forward(&self, images: &Tensor) -> candle_core::Result<MlpPass> {
-        mlp(images, self.layers())
+        mlp(&self.centered(images)?, self.layers())
     }
 
     fn forward_with_dropout(
@@ -162,7 +187,7 @@ impl Network for Discriminator {
     ) -> candle_core::Result<MlpPass> {
         match masks {
             [] => self.forward(images),
-            masks => mlp_with_dropout(images, self.layers(), masks),
+            masks => mlp_with_dropout(&self.centered(images)?, self.layers(), masks),
         }
     }
 
@@ -170,8 +195,16 @@ impl Network for Discriminator {
         self.mlp.parameters()
     }
 
-    fn buffers(&self) -> &[(String, Var)] {
-        self.spectral.as_ref().map_or(&[], Spectral::buffers)
+    fn buffers(&self) -> Vec<(String, Var)> {
+        [self.spectral.as_ref().map_or(&[][..], Spectral::buffers), &self.center].concat()
+    }
+
+    fn center_on(&mut self, mean: &Tensor) -> candle_core::Result<()> {
+        match self.center.first() {
+            None => candle_core::bail!("this discriminator has no center"),
+            // A label, which follows the image, stays as it is.
+            Some((_, center)) => center.set(&mean.pad_with_zeros(0, 0, center.dim(0)? - mean.dim(0)?)?),
+        }
     }
 
     fn refresh(&mut self) -> candle_core::Result<()> {

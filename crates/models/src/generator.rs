@@ -125,7 +125,9 @@ impl Generator {
         let (count, _) = latents.dims2()?;
         match self.config.classes {
             0 => self.blocks(latents),
-            classes => self.generate_labelled(latents, &self.labels((0..count).map(|i| (i % classes) as u32))?),
+            classes => {
+                self.generate_labelled(latents, &self.labels((0..count).map(|i| (i % classes) as u32))?)
+            }
         }
     }
 

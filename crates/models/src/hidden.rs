@@ -67,7 +67,9 @@ impl TryFrom<String> for HiddenActivation {
             "leaky-relu" => Ok(Self::LeakyRelu),
             "relu" => Ok(Self::Relu),
             _ => pieces().map(Self::Maxout).ok_or_else(|| {
-                format!("expected leaky-relu, relu, or maxout-N with N from 1 to {MAX_PIECES}, found `{text}`")
+                format!(
+                    "expected leaky-relu, relu, or maxout-N with N from 1 to {MAX_PIECES}, found `{text}`"
+                )
             }),
         }
     }

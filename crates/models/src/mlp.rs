@@ -46,7 +46,9 @@ impl MlpConfig {
 
     /// The number of weights and biases.
     pub fn parameter_count(&self) -> usize {
-        self.parameters().map(|(_, shape)| shape.into_iter().fold(1, usize::saturating_mul)).fold(0, usize::saturating_add)
+        self.parameters()
+            .map(|(_, shape)| shape.into_iter().fold(1, usize::saturating_mul))
+            .fold(0, usize::saturating_add)
     }
 
     /// Checks that there is a layer and that each has inputs, outputs, and no more weights than can be held.

@@ -31,8 +31,17 @@ pub trait Network {
     }
 
     /// What a training changes beside the parameters, and must not forget.
-    fn buffers(&self) -> &[(String, Var)] {
-        &[]
+    fn buffers(&self) -> Vec<(String, Var)> {
+        Vec::new()
+    }
+
+    /// Called before the first step of a recipe that says so, with the mean of the training images `(D,)` in `[-1, 1]`: from now on it
+    /// is taken from every image first.
+    ///
+    /// # Errors
+    /// When the network does not know how.
+    fn center_on(&mut self, _mean: &Tensor) -> Result<()> {
+        candle_core::bail!("this network cannot center its input")
     }
 
     /// Called in training before each pass whose parameters may have changed: what a network derives from them, it derives anew.
@@ -87,7 +96,9 @@ pub trait Pass: Sized {
         _penalty: impl FnOnce(&Tensor) -> Result<Tensor>,
         _gradients: &mut [Tensor],
     ) -> Result<()> {
-        candle_core::bail!("the gradient of this network cannot be differentiated: no penalty on it can be trained with")
+        candle_core::bail!(
+            "the gradient of this network cannot be differentiated: no penalty on it can be trained with"
+        )
     }
 }
 

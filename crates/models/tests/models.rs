@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use ganlet_models::{
-    Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, LatentDistribution, Network, sample_latents,
+    Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, LatentDistribution, Network,
+    sample_latents,
 };
 use ganlet_ops::testing::devices;
 

@@ -179,7 +179,7 @@ pub fn to_bytes<G: Network, D: Network>(gan: &Gan<G, D>, recipe: &Recipe, data: 
         ("generator", generator.parameters(), generator.buffers(), generator_optimizer),
         ("discriminator", discriminator.parameters(), discriminator.buffers(), discriminator_optimizer),
     ] {
-        for (name, tensor) in parameters.iter().chain(buffers) {
+        for (name, tensor) in parameters.iter().chain(&buffers) {
             stored.push(Stored::new(format!("{network}.{name}"), tensor)?);
         }
         for (name, moments) in &optimizer.moments {
@@ -269,12 +269,13 @@ impl Checkpoint {
     /// # Errors
     /// When its networks are not those of the checkpoint; nothing of it is changed then.
     pub fn restore<G: Network, D: Network>(&self, gan: &mut Gan<G, D>) -> Result<()> {
-        let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } = gan;
+        let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } =
+            gan;
         let mut unused = self.tensors.clone();
         let [g_steps, d_steps] =
             [self.description.generator_adam_steps, self.description.discriminator_adam_steps];
-        let of_g = [generator.parameters(), generator.buffers()].concat();
-        let of_d = [discriminator.parameters(), discriminator.buffers()].concat();
+        let of_g = [generator.parameters(), &generator.buffers()].concat();
+        let of_d = [discriminator.parameters(), &discriminator.buffers()].concat();
         let averages = average.as_ref().map_or(&[][..], |average| &average.parameters);
         let mut tensors = take_all(&mut unused, "generator", &of_g)?;
         tensors.extend(take_all(&mut unused, "discriminator", &of_d)?);

@@ -111,7 +111,10 @@ impl Streams {
             true => {
                 let inputs = std::iter::once((pixels + recipe.classes, recipe.input_dropout));
                 let hidden = recipe.discriminator_hidden.iter().map(|&width| (width, recipe.dropout));
-                inputs.chain(hidden).map(|(width, rate)| self.mask(rows, width, rate, device)).collect::<Result<_>>()?
+                inputs
+                    .chain(hidden)
+                    .map(|(width, rate)| self.mask(rows, width, rate, device))
+                    .collect::<Result<_>>()?
             }
         };
         let mixtures = match mixes {

@@ -32,6 +32,9 @@ impl Gan {
         if recipe.spectral_norm {
             discriminator = discriminator.with_spectral_norm(recipe.seed)?;
         }
+        if recipe.center {
+            discriminator = discriminator.with_center()?;
+        }
         Self::from_networks(generator, discriminator, recipe)
     }
 

@@ -47,7 +47,9 @@ impl Loss {
                 bce_with_logits(real, real_target * REAL)? + bce_with_logits(fake, FAKE)?
             }
             Self::LeastSquares => half_square(real, real_target * REAL)? + half_square(fake, FAKE)?,
-            Self::Hinge => real.affine(-1., 1.)?.relu()?.mean_all()? + fake.affine(1., 1.)?.relu()?.mean_all()?,
+            Self::Hinge => {
+                real.affine(-1., 1.)?.relu()?.mean_all()? + fake.affine(1., 1.)?.relu()?.mean_all()?
+            }
             Self::Wasserstein => fake.mean_all()? - real.mean_all()?,
         }
     }

@@ -4,7 +4,12 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Loss, Result, Rule, Schedule};
 
 /// The built-in recipes: name and text.
-const RECIPES: [(&str, &str); 1] = [("classic", include_str!("../recipes/classic.toml"))];
+const RECIPES: [(&str, &str); 4] = [
+    ("classic", include_str!("../recipes/classic.toml")),
+    ("yunjey-2018", include_str!("../recipes/yunjey-2018.toml")),
+    ("goodfellow-2014", include_str!("../recipes/goodfellow-2014.toml")),
+    ("wgan-gp", include_str!("../recipes/wgan-gp.toml")),
+];
 
 /// Everything that decides what a training comes to: the same recipe on the same images gives the same bits.
 ///
@@ -44,6 +49,9 @@ pub struct Recipe {
     /// What is applied to each of them: `leaky-relu` if left out.
     #[serde(default)]
     pub discriminator_activation: HiddenActivation,
+    /// Whether the mean of the training images is taken from every image before D sees it: `false` if left out.
+    #[serde(default)]
+    pub center: bool,
     /// Whether each weight of D is divided by its largest singular value: `false` if left out.
     #[serde(default)]
     pub spectral_norm: bool,
@@ -86,6 +94,9 @@ pub struct Recipe {
     /// How both change over the training: `constant` if left out.
     #[serde(default)]
     pub schedule: Schedule,
+    /// The share of the training after which they begin to change, in `[0, 1)`; 0 if left out.
+    #[serde(default)]
+    pub schedule_from: f64,
     /// What the schedule comes to, as a share of the beginning, in `[0, 1]`; 0 if left out.
     #[serde(default)]
     pub learning_rate_end: f64,
@@ -190,6 +201,7 @@ impl Recipe {
 
     /// The learning rates of G and of D where a share `progress` of the training is done, from 0 to 1.
     pub fn learning_rates(&self, progress: f64) -> [f64; 2] {
+        let progress = ((progress - self.schedule_from) / (1. - self.schedule_from)).max(0.);
         let factor = self.schedule.factor(progress, self.learning_rate_end);
         let of_d = self.discriminator_learning_rate.unwrap_or(self.learning_rate);
         [self.learning_rate * factor, of_d * factor]
@@ -270,6 +282,7 @@ impl Recipe {
             ("beta2", self.beta2),
             ("momentum", self.momentum),
             ("ema_decay", self.ema_decay),
+            ("schedule_from", self.schedule_from),
         ] {
             ensure((0. ..1.).contains(&value), field, "a number in [0, 1)", &value)?;
         }
@@ -309,8 +322,8 @@ impl Recipe {
             "Adam's momentum is beta1; momentum is that of sgd",
         )?;
         refuse(
-            self.schedule == Schedule::Constant && self.learning_rate_end > 0.,
-            "learning_rate_end and schedule = \"constant\"",
+            self.schedule == Schedule::Constant && (self.learning_rate_end > 0. || self.schedule_from > 0.),
+            "learning_rate_end or schedule_from and schedule = \"constant\"",
             "a constant rate does not come to another one: set schedule as well",
         )?;
         refuse(
@@ -354,6 +367,25 @@ mod tests {
         }
         for (from, to) in [("epochs =", "epoch ="), ("epochs = 200", ""), ("seed = 0", "seed = -1")] {
             assert!(matches!(Recipe::from_toml(&text.replace(from, to)), Err(Error::ReadRecipe(_))), "{to}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_named() {
+        for (settings, fields) in [
+            ("r1 = 1\ngradient_penalty = 1", "r1 and gradient_penalty"),
+            ("loss = \"wasserstein\"", "loss = \"wasserstein\""),
+            ("loss = \"hinge\"\nlabel_smoothing = 0.1", "label_smoothing and loss"),
+            ("r1_every = 4", "r1_every"),
+            ("momentum = 0.5", "momentum and optimizer = \"adam\""),
+            ("schedule_from = 0.5", "learning_rate_end or schedule_from and schedule = \"constant\""),
+            ("schedule = \"exponential\"", "learning_rate_end and schedule = \"exponential\""),
+        ] {
+            let text = format!("{}{settings}", include_str!("../recipes/classic.toml"));
+            match Recipe::from_toml(&text) {
+                Err(Error::Combination { fields: found, .. }) => assert_eq!(found, fields),
+                other => panic!("{settings}: {other:?}"),
+            }
         }
     }
 

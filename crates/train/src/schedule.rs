@@ -37,7 +37,10 @@ mod tests {
             [(Schedule::Linear, 0.58), (Schedule::Cosine, 0.58), (Schedule::Exponential, 0.4)]
         {
             for (progress, expected) in [(0., 1.), (0.5, middle), (1., 0.16)] {
-                assert!((schedule.factor(progress, 0.16) - expected).abs() < 1e-12, "{schedule:?} {progress}");
+                assert!(
+                    (schedule.factor(progress, 0.16) - expected).abs() < 1e-12,
+                    "{schedule:?} {progress}"
+                );
             }
         }
         assert_eq!(Schedule::Constant.factor(0.5, 0.16), 1.);

@@ -64,6 +64,22 @@ impl TrainingSet {
         }
     }
 
+    /// The mean image, `(D,)` f32 in `[-1, 1]`.
+    fn mean(&self) -> Result<Tensor> {
+        let (count, pixels) = self.images.dims2()?;
+        // A few at a time: the sums of so many bytes are exact in f32, and all of them as floats would be four times as large.
+        const ROWS: usize = 1 << 12;
+        let mut sums = vec![0f64; pixels];
+        for first in (0..count).step_by(ROWS) {
+            let rows = self.images.narrow(0, first, ROWS.min(count - first))?.to_dtype(DType::F32)?;
+            for (sum, of_rows) in sums.iter_mut().zip(rows.sum(0)?.to_vec1::<f32>()?) {
+                *sum += f64::from(of_rows);
+            }
+        }
+        let mean: Vec<f32> = sums.iter().map(|sum| (sum / count as f64 / 127.5 - 1.) as f32).collect();
+        Ok(Tensor::from_vec(mean, pixels, self.images.device())?)
+    }
+
     /// The images of these indices.
     fn batch(&self, indices: &[u32], recipe: &Recipe) -> Result<Batch> {
         let indices = Tensor::new(indices, self.images.device())?;
@@ -111,6 +127,9 @@ pub fn train_until<G: Network, D: Network>(
     let steps_per_epoch = steps_per_epoch(recipe, count as usize)?;
     let total = recipe.epochs.saturating_mul(steps_per_epoch);
 
+    if gan.steps == 0 && recipe.center {
+        gan.discriminator.center_on(&set.mean()?)?;
+    }
     while gan.steps < total {
         let epoch = gan.steps / steps_per_epoch;
         let order = draw::order(recipe.seed, epoch, count);

@@ -69,6 +69,7 @@ fn choices() -> [Recipe; 3] {
         classes: 3,
         loss: Loss::Hinge,
         spectral_norm: true,
+        center: true,
         r1: 1.,
         r1_every: 2,
         instance_noise: 0.5,

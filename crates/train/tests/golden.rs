@@ -140,7 +140,7 @@ fn choice_on(name: &str, recipe: &Recipe, device: &Device) {
         let Gan { generator, discriminator, .. } = gan;
         let mut all = of("generator", generator.parameters());
         all.extend(of("discriminator", discriminator.parameters()));
-        all.extend(of("discriminator", discriminator.buffers()));
+        all.extend(of("discriminator", &discriminator.buffers()));
         all
     };
     for (name, var) in named(&gan, "initial") {
