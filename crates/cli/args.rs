@@ -105,6 +105,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = RECIPE)]
     pub(crate) seed: Option<u64>,
 
+    /// Set any other field of the recipe, as --set r1=0.5; may be given several times. `--dry-run` shows them all
+    #[arg(long, value_name = "FIELD=VALUE", help_heading = RECIPE)]
+    pub(crate) set: Vec<String>,
+
     /// mnist, fashion-mnist, kmnist or synthetic-digits [default: that of --config; else the files in --data-dir;
     /// else mnist, or synthetic-digits where that cannot be had]
     #[arg(long, value_name = "NAME", help_heading = DATA)]

@@ -96,8 +96,8 @@ impl Environment {
     }
 
     /// Training images.
-    pub(crate) fn images(&self) -> u64 {
-        self.dataset.images as u64
+    pub(crate) fn images(&self) -> usize {
+        self.dataset.images
     }
 
     pub(crate) fn is_finished(&self) -> bool {

@@ -35,6 +35,12 @@ pub(crate) enum Error {
     Config { path: PathBuf, source: ganlet_train::Error },
     #[error("--config {}: it is not text", path.display())]
     ConfigNotText { path: PathBuf },
+    #[error("--set {found}: expected FIELD=VALUE")]
+    Setting { found: String },
+    #[error("--set")]
+    Settings { source: ganlet_train::Error },
+    #[error("the recipe cannot be written as TOML")]
+    WriteRecipe(#[from] toml::ser::Error),
     #[error("the recipe was trained on images of your own (dataset = \"custom\"): which are they?")]
     CustomData,
     #[error("there is a run in {} already", path.display())]
@@ -145,6 +151,9 @@ impl Error {
             }
             Self::CudaDriver { .. } | Self::Cuda { .. } => "`nvidia-smi` shows the GPUs; --device cpu needs none".into(),
             Self::Recipe { .. } => "ganlet train --dry-run shows what would be trained".into(),
+            Self::Setting { .. } | Self::Settings { .. } => {
+                "for instance --set r1=0.5 --set schedule=linear; ganlet train --dry-run shows the fields".into()
+            }
             Self::Config { .. } | Self::ConfigNotText { .. } => {
                 "a run's recipe.toml is an example; ganlet train --dry-run prints one".into()
             }

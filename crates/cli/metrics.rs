@@ -128,8 +128,13 @@ impl SheetLine {
 
 impl Metrics {
     /// Begins the file, or goes on with one: keeps its lines up to `steps`, those that `is_due` says a training without an
-    /// interruption has. Gives what they tell.
-    pub(crate) fn open(path: &Path, steps: u64, is_due: impl Fn(&Place) -> bool) -> Result<(Self, Past)> {
+    /// interruption has. Gives what they tell, and shows them to `watch`.
+    pub(crate) fn open(
+        path: &Path,
+        steps: u64,
+        mut watch: Watch,
+        is_due: impl Fn(&Place) -> bool,
+    ) -> Result<(Self, Past)> {
         let failed = |source| Error::write(path, source);
         let before = match files::read(path) {
             Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -154,7 +159,6 @@ impl Metrics {
         if is_start {
             file.set_len(lines.len() as u64).and_then(|()| file.sync_all()).map_err(failed)?;
         }
-        let mut watch = Watch::new();
         warnings(&mut watch, &entries(&lines));
         Ok((
             Self { path: path.into(), file },
@@ -177,6 +181,11 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ganlet_train::Loss;
+
+    fn watch() -> Watch {
+        Watch::new(Loss::NonSaturating)
+    }
 
     #[test]
     fn going_on_appends_to_what_was_kept() -> Result<()> {
@@ -185,7 +194,7 @@ mod tests {
         let report =
             |step| Report { epoch: 1, step, images: 0, d_loss: 0., g_loss: 0., d_real: 0., d_fake: 0. };
         let read = || std::fs::read_to_string(&path).unwrap();
-        let (mut metrics, past) = Metrics::open(&path, 0, |_| true)?;
+        let (mut metrics, past) = Metrics::open(&path, 0, watch(), |_| true)?;
         assert_eq!((past.seconds, past.best), (0., None));
         for step in [2, 4, 5] {
             metrics.append(&Line::new(&report(step), step as f64, 1.))?;
@@ -194,7 +203,8 @@ mod tests {
         let before = read();
         // Cut off where it is, then, without step 4, made anew.
         for (steps, left) in [(4, vec![2, 4]), (5, vec![2])] {
-            let (mut metrics, past) = Metrics::open(&path, steps, |place| steps == 4 || place.step != 4)?;
+            let (mut metrics, past) =
+                Metrics::open(&path, steps, watch(), |place| steps == 4 || place.step != 4)?;
             assert_eq!(past.seconds, *left.last().unwrap() as f64);
             metrics.append(&Line::new(&report(6), 6., 1.))?;
             let of = |step: &u64| before.lines().find(|l| l.contains(&format!("\"step\":{step},"))).unwrap();
@@ -226,7 +236,7 @@ mod tests {
             files::remove(&path)?;
             let mut said = Vec::new();
             for steps in [1..=cut, cut + 1..=20] {
-                let (mut metrics, past) = Metrics::open(&path, steps.start() - 1, |_| true)?;
+                let (mut metrics, past) = Metrics::open(&path, steps.start() - 1, watch(), |_| true)?;
                 let mut watch = past.watch;
                 for step in steps {
                     metrics.append(&Line::new(&report(step), 1., 1.))?;
@@ -240,7 +250,7 @@ mod tests {
             else {
                 panic!("cut off after {cut}: {said:?}");
             };
-            assert_eq!(warnings(&mut Watch::new(), &entries(&files::read(&path)?)), said);
+            assert_eq!(warnings(&mut watch(), &entries(&files::read(&path)?)), said);
         }
         Ok(())
     }

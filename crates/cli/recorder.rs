@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::Tensor;
+use ganlet_models::Generator;
 use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch, variety};
 use ganlet_viz::{Layout, encode_png, grid};
 
@@ -18,8 +19,9 @@ use crate::run_dir::{self, RunDir};
 use crate::train::Plan;
 use crate::{console, files};
 
-/// Pictures in each grid. Those after an epoch are the samples 0 to 63, as `ganlet sample` draws them.
+/// Pictures in each grid, and in a row of it.
 const PICTURES: usize = 64;
+const PER_ROW: usize = 8;
 
 /// Writes metrics, pictures, weights and checkpoints into the run directory, shows the progress, and warns.
 pub(crate) struct Recorder<'a> {
@@ -58,7 +60,9 @@ impl<'a> Recorder<'a> {
 
         let every = evaluation.as_ref().map_or(0, Evaluation::every);
         let (metrics, past) =
-            Metrics::open(&run.file(run_dir::METRICS), steps, |place| match place.kind() {
+            Metrics::open(&run.file(run_dir::METRICS), steps, Watch::new(plan.loss()), |place| match place
+                .kind()
+            {
                 Kind::Report => plan.reports_at(place.step),
                 Kind::Sheet => place.step.is_multiple_of(plan.steps_per_epoch()),
                 Kind::Quality => plan.evaluates_at(place.step, every),
@@ -133,14 +137,16 @@ impl<'a> Recorder<'a> {
     }
 
     fn keep(&mut self, epoch: u64, gan: &Gan) -> Result<()> {
-        let seeds: Vec<u64> = (0..PICTURES as u64).collect();
-        let pictures = gan.generator.sample(&seeds)?;
+        let pictures = sheet(&gan.averaged()?)?;
         write_grid(&self.run.fake_images(epoch), &pictures, self.image)?;
         self.progress.epoch(epoch);
         self.look_at(epoch, gan.steps, &pictures)?;
 
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
         files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
+        if gan.average.is_some() {
+            files::persist(&self.run.file(run_dir::AVERAGED), &gan.averaged()?.to_bytes(&about)?)?;
+        }
         files::persist(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
         self.evaluate(epoch, gan)?;
         if self.checkpoints.is_due(epoch) {
@@ -193,6 +199,16 @@ impl Observer for Recorder<'_> {
 
     fn on_epoch(&mut self, epoch: u64, gan: &Gan) -> ObserverResult {
         Ok(self.keep(epoch, gan)?)
+    }
+}
+
+/// The same pictures each time: samples 0 to 63 or, where there are labels, samples 0 to 7 of each, row by row.
+fn sheet(generator: &Generator) -> ganlet_models::Result<Tensor> {
+    let seeds = |count: usize| (0..count as u64).collect::<Vec<_>>();
+    let rows = (0..generator.config().classes).map(|label| generator.sample_labelled(&seeds(PER_ROW), label));
+    match rows.collect::<ganlet_models::Result<Vec<_>>>()? {
+        none if none.is_empty() => generator.sample(&seeds(PICTURES)),
+        rows => Ok(Tensor::cat(&rows, 0)?),
     }
 }
 

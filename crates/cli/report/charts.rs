@@ -1,5 +1,6 @@
 //! The lines of `metrics.jsonl` as curves.
 
+use ganlet_train::Loss;
 use ganlet_viz::report::{Chart, Curve, Scale};
 
 use crate::evaluation;
@@ -9,7 +10,11 @@ use crate::metrics::{Entry, Line, SheetLine};
 const POINTS: usize = 1500;
 
 /// The curves of a run, one among `runs` on a page.
-pub(crate) fn charts(entries: &[Entry], runs: usize) -> Vec<Chart> {
+pub(crate) fn charts(entries: &[Entry], loss: Loss, runs: usize) -> Vec<Chart> {
+    let (unit, scores, scale) = match loss.is_logistic() {
+        true => ("in nats", "mean probability that the discriminator gives", Scale::Unit),
+        false => ("", "mean of what the discriminator says", Scale::Linear),
+    };
     let points = POINTS / runs.max(1);
     let reports = thin(entries.iter().filter_map(Entry::report), points);
     let qualities = thin(entries.iter().filter_map(Entry::quality), points);
@@ -31,14 +36,14 @@ pub(crate) fn charts(entries: &[Entry], runs: usize) -> Vec<Chart> {
     vec![
         of_reports(
             "Losses",
-            "in nats",
+            unit,
             Scale::Linear,
             vec![report("discriminator", |line| line.d_loss), report("generator", |line| line.g_loss)],
         ),
         of_reports(
             "Scores",
-            "mean probability that the discriminator gives",
-            Scale::Unit,
+            scores,
+            scale,
             vec![report("D(x), real", |line| line.d_real), report("D(G(z)), generated", |line| line.d_fake)],
         ),
         Chart {

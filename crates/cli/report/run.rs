@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ganlet_train::Watch;
+use ganlet_train::{Loss, Recipe, Watch};
 use ganlet_viz::report::{self, Figure, State, Table, Warning};
 
 use super::charts::charts;
@@ -25,7 +25,9 @@ pub(crate) struct Run {
 /// How far it has come.
 struct Course {
     epochs: u64,
+    /// 0 if that is not known.
     steps_per_epoch: u64,
+    images_per_step: u64,
     step: u64,
     seconds: f64,
 }
@@ -38,7 +40,8 @@ impl Run {
 
     /// Reads what is there by now. Without a `state`, the environment says whether it is finished or was stopped.
     pub(crate) fn read(&mut self, state: Option<State>) -> Result<report::Run> {
-        let recipe = recipe(&self.path.join(run_dir::RECIPE))?;
+        let (fields, recipe) = recipe(&self.path.join(run_dir::RECIPE))?;
+        let loss = recipe.as_ref().map_or(Loss::default(), |recipe| recipe.loss);
         let (environment, mut warnings) = match environment(&self.path)? {
             Ok(environment) => {
                 let warnings = environment.warnings();
@@ -53,15 +56,15 @@ impl Run {
         let sheets = self.sheets.look(&self.path)?;
         let finished = environment.as_ref().is_some_and(Environment::is_finished);
         let state = state.unwrap_or(if finished { State::Finished } else { State::Stopped });
-        let course = self.course(&recipe, environment.as_ref(), &entries)?;
+        let course = self.course(recipe.as_ref(), environment.as_ref(), &entries)?;
 
         let mut warnings: Vec<Warning> =
             warnings.drain(..).map(|text| Warning { text, remedy: String::new() }).collect();
-        let said = metrics::warnings(&mut Watch::new(), &entries);
+        let said = metrics::warnings(&mut Watch::new(loss), &entries);
         warnings.extend(
             said.iter().map(|warning| Warning { text: warning.to_string(), remedy: warning.remedy().into() }),
         );
-        let rows = recipe.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+        let rows = fields.iter().map(|(name, value)| (name.clone(), text(value))).collect();
         let mut tables = vec![Table { title: "Recipe".into(), rows }];
         tables.extend(
             environment.map(|environment| Table { title: "Environment".into(), rows: environment.rows() }),
@@ -74,8 +77,8 @@ impl Run {
             epochs: course.epochs.max(sheets.last().map_or(0, |sheet| sheet.epoch)),
             steps_per_epoch: course.steps_per_epoch,
             warnings,
-            figures: figures(&course, &entries, &recipe),
-            charts: charts(&entries, self.runs),
+            figures: figures(&course, &entries),
+            charts: charts(&entries, loss, self.runs),
             sheets,
             real: picture(&run_dir::real_images(&self.path)),
             tables,
@@ -84,20 +87,22 @@ impl Run {
 
     fn course(
         &self,
-        recipe: &toml::Table,
+        recipe: Option<&Recipe>,
         environment: Option<&Environment>,
         entries: &[Entry],
     ) -> Result<Course> {
-        let number =
-            |name: &str| recipe.get(name).and_then(toml::Value::as_integer).map_or(0, |n| n.max(0) as u64);
-        let (epochs, batch) = (number("epochs"), number("batch_size"));
-        // A batch that is not full is left out.
-        let steps_per_epoch =
-            environment.and_then(|environment| environment.images().checked_div(batch)).unwrap_or(0);
+        let epoch = recipe.zip(environment).and_then(|(recipe, environment)| {
+            ganlet_train::steps_per_epoch(recipe, environment.images()).ok()
+        });
         let (step, seconds) = entries.last().map_or((0, 0.), Entry::clock);
         let saved = checkpoints::list(&self.path.join(run_dir::CHECKPOINTS))?;
-        let step = saved.last().map_or(step, |&(saved, _)| saved.max(step));
-        Ok(Course { epochs, steps_per_epoch, step, seconds })
+        Ok(Course {
+            epochs: recipe.map_or(0, |recipe| recipe.epochs),
+            steps_per_epoch: epoch.unwrap_or(0),
+            images_per_step: recipe.map_or(0, Recipe::images_per_step) as u64,
+            step: saved.last().map_or(step, |&(saved, _)| saved.max(step)),
+            seconds,
+        })
     }
 }
 
@@ -153,15 +158,15 @@ impl Course {
 }
 
 /// The numbers that it has come to.
-fn figures(course: &Course, entries: &[Entry], recipe: &toml::Table) -> Vec<Figure> {
+fn figures(course: &Course, entries: &[Entry]) -> Vec<Figure> {
     let plain = |name: &str, value: String| Figure { name: name.into(), value, rank: None };
     let ranked = |name: &str, value: String, rank: f64| Figure { name: name.into(), value, rank: Some(rank) };
     let mut figures = vec![plain("epochs", format!("{} of {}", course.epoch(), course.epochs))];
     if let Some(rate) = course.rate() {
         figures.push(plain("time", duration(course.seconds)));
         figures.push(plain("speed", format!("{rate:.0} steps/s")));
-        let batch = recipe.get("batch_size").and_then(toml::Value::as_integer).unwrap_or(0);
-        figures.push(plain("images", format!("{}/s", grouped((rate * batch as f64) as u64))));
+        figures
+            .push(plain("images", format!("{}/s", grouped((rate * course.images_per_step as f64) as u64))));
     }
     let qualities = || entries.iter().filter_map(Entry::quality);
     if let Some(best) = qualities().min_by(|a, b| a.frechet.total_cmp(&b.frechet)) {
@@ -188,11 +193,12 @@ fn figures(course: &Course, entries: &[Entry], recipe: &toml::Table) -> Vec<Figu
     figures
 }
 
-/// The recipe, whatever its fields.
-fn recipe(path: &Path) -> Result<toml::Table> {
+/// The fields of the recipe; and the recipe, unless another version of this program has written it, with other fields.
+fn recipe(path: &Path) -> Result<(toml::Table, Option<Recipe>)> {
     let bytes = files::read(path)?;
-    toml::from_str(&String::from_utf8_lossy(&bytes))
-        .map_err(|source| Error::NoRecipe { path: path.into(), source })
+    let text = String::from_utf8_lossy(&bytes);
+    let fields = toml::from_str(&text).map_err(|source| Error::NoRecipe { path: path.into(), source })?;
+    Ok((fields, Recipe::from_toml(&text).ok()))
 }
 
 fn text(value: &toml::Value) -> String {

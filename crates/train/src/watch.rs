@@ -7,7 +7,7 @@ use std::fmt;
 
 use candle_core::{Result, Tensor};
 
-use crate::Report;
+use crate::{Loss, Report};
 
 /// D's loss in nats below which it wins: where it gives both kinds the right answer with probability 0.95, `-2 ln 0.95`. One that
 /// guesses loses `2 ln 2`, 1.39.
@@ -99,24 +99,26 @@ impl fmt::Display for Warning {
 ///
 /// It is told the reports of a training, and from time to time the variety of a sheet of pictures, of the same latents each time. The same
 /// numbers in the same order give the same warnings, so they need not be kept beside the numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Watch {
     won: u32,
     alike: u32,
     varied: bool,
     late: bool,
+    logistic: bool,
 }
 
 impl Watch {
-    /// One that has seen nothing yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// One that has seen nothing yet of a training that lowers this loss.
+    pub fn new(loss: Loss) -> Self {
+        Self { won: 0, alike: 0, varied: false, late: false, logistic: loss.is_logistic() }
     }
 
-    /// A report: ten in a row with a loss of D below 0.1 nats are a win of the discriminator.
+    /// A report: ten in a row with a loss of D below 0.1 nats are a win of the discriminator. (Of losses that are not logistic, no
+    /// number says so.)
     pub fn report(&mut self, report: &Report) -> Option<Warning> {
         let &Report { step, d_loss, .. } = report;
-        self.won = if d_loss < WON { self.won.saturating_add(1) } else { 0 };
+        self.won = if self.logistic && d_loss < WON { self.won.saturating_add(1) } else { 0 };
         let warning = Warning::DiscriminatorWins { step, reports: self.won, d_loss };
         (self.won == REPORTS).then_some(warning)
     }
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_discriminator_that_wins_is_pointed_out_once_and_again_when_it_comes_back() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(Loss::NonSaturating);
         let mut losses = vec![0.09; 9];
         losses.push(0.1);
         losses.extend([0.05; 25]);
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn pictures_that_become_alike_are_pointed_out() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(Loss::NonSaturating);
         let mut show = |step, variety| watch.sheet(step, variety);
         // Every training begins with pictures that are alike.
         for step in 1..20 {
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn pictures_that_never_varied_are_pointed_out_once_it_is_late() {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(Loss::NonSaturating);
         assert_eq!(watch.sheet(29_999, 0.), None);
         assert_eq!(watch.sheet(30_000, 0.), Some(Warning::NeverVaried { step: 30_000, variety: 0. }));
         assert_eq!(watch.sheet(30_600, 0.), None);

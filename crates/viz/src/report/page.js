@@ -180,7 +180,6 @@ class Frame {
     for (const [at, run] of runs.entries()) {
       const chart = run.charts.find(chart => chart.title === title);
       if (!chart) continue;
-      this.chart ||= chart;
       for (const [place, curve] of chart.curves.entries()) {
         const reach = chart.steps.length > 80 ? Math.ceil(chart.steps.length / 80) : 0;
         this.curves.push({
@@ -195,8 +194,11 @@ class Frame {
     }
     const numbers = this.curves.flatMap(curve => curve.values.filter(value => value !== null));
     const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-    this.log = this.chart.scale === "log" && low > 0;
-    [this.low, this.high] = this.chart.scale === "unit" ? [0, 1]
+    const all = runs.map(run => run.charts.find(chart => chart.title === title)).filter(chart => chart);
+    const common = field => all.every(chart => chart[field] === all[0][field]) ? all[0][field] : null;
+    const scale = common("scale") || "linear";
+    this.log = scale === "log" && low > 0;
+    [this.low, this.high] = scale === "unit" ? [0, 1]
       : this.log ? [low / 1.1, high * 1.1] : [Math.min(0, low), high + (high - Math.min(0, low)) * .05];
     if (!(this.high > this.low)) this.high = this.low + 1;
     this.canvas = svg("svg", { tabindex: 0, role: "img", id: "chart-" + title,
@@ -204,7 +206,7 @@ class Frame {
     this.legend = el("div", { class: "legend" });
     this.where = el("small");
     const smoothed = this.curves.some(curve => curve.reach > 0) ? "bold: moving mean" : "";
-    const note = [this.chart.note, smoothed].filter(part => part).join("; ");
+    const note = [common("note"), smoothed].filter(part => part).join("; ");
     this.section = el("section", { class: "chart" }, el("h3", {}, title), el("small", {}, note), this.legend,
       this.canvas, this.where);
     this.listen();
