@@ -100,6 +100,11 @@ impl Environment {
         self.dataset.images
     }
 
+    /// How long the training took, once it is finished.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        self.seconds
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.is_some()
     }

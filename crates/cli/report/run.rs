@@ -64,8 +64,7 @@ impl Run {
         warnings.extend(
             said.iter().map(|warning| Warning { text: warning.to_string(), remedy: warning.remedy().into() }),
         );
-        let rows = fields.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-        let mut tables = vec![Table { title: "Recipe".into(), rows }];
+        let mut tables = vec![Table { title: "Recipe".into(), rows: fields }];
         tables.extend(
             environment.map(|environment| Table { title: "Environment".into(), rows: environment.rows() }),
         );
@@ -95,6 +94,7 @@ impl Run {
             ganlet_train::steps_per_epoch(recipe, environment.images()).ok()
         });
         let (step, seconds) = entries.last().map_or((0, 0.), Entry::clock);
+        let seconds = environment.and_then(Environment::seconds).unwrap_or(seconds);
         let saved = checkpoints::list(&self.path.join(run_dir::CHECKPOINTS))?;
         Ok(Course {
             epochs: recipe.map_or(0, |recipe| recipe.epochs),
@@ -164,15 +164,14 @@ fn figures(course: &Course, entries: &[Entry]) -> Vec<Figure> {
     let mut figures = vec![plain("epochs", format!("{} of {}", course.epoch(), course.epochs))];
     if let Some(rate) = course.rate() {
         figures.push(plain("time", duration(course.seconds)));
-        figures.push(plain("speed", format!("{rate:.0} steps/s")));
-        figures
-            .push(plain("images", format!("{}/s", grouped((rate * course.images_per_step as f64) as u64))));
+        let images = grouped((rate * course.images_per_step as f64) as u64);
+        figures.push(plain("speed", format!("{rate:.0} steps/s, {images} images/s")));
     }
     let qualities = || entries.iter().filter_map(Entry::quality);
     if let Some(best) = qualities().min_by(|a, b| a.frechet.total_cmp(&b.frechet)) {
         let value = format!("{:.1} ± {:.1}", best.frechet, best.frechet_error);
         figures.push(ranked("least Fréchet distance", value, best.frechet));
-        figures.push(plain("of that, epoch", grouped(best.epoch)));
+        figures.push(plain("reached in epoch", grouped(best.epoch)));
     }
     if let Some(last) = qualities().last() {
         let value = format!("{:.1} ± {:.1}", last.frechet, last.frechet_error);
@@ -193,17 +192,23 @@ fn figures(course: &Course, entries: &[Entry]) -> Vec<Figure> {
     figures
 }
 
-/// The fields of the recipe; and the recipe, unless another version of this program has written it, with other fields.
-fn recipe(path: &Path) -> Result<(toml::Table, Option<Recipe>)> {
+/// The fields of the recipe as they stand in its file; and the recipe, unless another version of this program has written it, with other
+/// fields.
+fn recipe(path: &Path) -> Result<(Vec<(String, String)>, Option<Recipe>)> {
     let bytes = files::read(path)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let fields = toml::from_str(&text).map_err(|source| Error::NoRecipe { path: path.into(), source })?;
-    Ok((fields, Recipe::from_toml(&text).ok()))
+    let toml = String::from_utf8_lossy(&bytes);
+    let fields: toml::Table =
+        toml::from_str(&toml).map_err(|source| Error::NoRecipe { path: path.into(), source })?;
+    let mut fields: Vec<_> = fields.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let line = |name: &str| toml.lines().position(|line| line.split(['=', ' ']).next() == Some(name));
+    fields.sort_by_key(|(name, _)| line(name));
+    Ok((fields, Recipe::from_toml(&toml).ok()))
 }
 
 fn text(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
+        toml::Value::Float(number) => format!("{number:?}"),
         other => other.to_string(),
     }
 }

@@ -159,7 +159,7 @@ function smooth(values, reach) {
 // Round numbers between two others: about `count` of them.
 function ticks(low, high, count, log) {
   const found = [];
-  if (log) {
+  if (log && high / low > 10) {
     for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++)
       for (const digit of high / low > 300 ? [1] : [1, 2, 5]) {
         const tick = digit * 10 ** power;
@@ -259,7 +259,7 @@ class Frame {
         }
       }
     }
-    this.marks = svg("g");
+    this.marks = svg("g", { class: "marks" });
     this.canvas.replaceChildren(...parts, this.marks);
     this.mark();
   }
