@@ -164,8 +164,8 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
     let outcome = room.run("train --config small.toml --data-dir data --dry-run");
     for expected in [
         "custom, 70 images of 12 x 10",
-        "4 -> 16 -> 120, 2,120 parameters",
-        "120 -> 16 -> 8 -> 1, 2,081 parameters",
+        "4 -> 16 -> 120, leaky-relu, 2,120 parameters",
+        "120 -> 16 -> 8 -> 1, leaky-relu, 2,081 parameters",
         "2 epochs of 3 steps of 20 images",
         "runs/small-custom-seed1",
         "ms per step",

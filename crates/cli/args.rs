@@ -223,15 +223,15 @@ pub(crate) struct SampleArgs {
 
 /// Measure how good generators are: fidelity, diversity, memorisation and likelihood.
 ///
-/// Prints one table: a row for each generator, and two that show what the numbers mean: training images, the best that can be
-/// expected, and noise. Under each number stands its standard error. The reference is the test images of the data set.
+/// Prints one table: a column for each generator, and two that show what the numbers mean: training images, the best that can be
+/// expected, and noise. After each number stands its standard error. The reference is the test images of the data set.
 ///
 /// Fréchet, kernel: distances between samples and test images in the features of a network that knows MNIST's digits; lower is
 /// better. Precision, density: how many samples are like real images. Recall, coverage: how many real images are like
 /// samples. Score, confidence: how clearly the samples are digits, of all kinds. Imbalance: how unequally frequent the digits are,
 /// in nats. Parzen: the log-likelihood of the 2014 paper, in nats; for comparison with its table, as it says little
 /// about a generator. Nearest: the mean distance to the nearest training image, pixels being in [0, 1]; "/ test" in units of that of
-/// a test image: far below 1 means copies. Last, how many percent of the samples are the digits 0 to 9, and which are dropped.
+/// a test image: far below 1 means copies. Last, how many percent of the samples are the digits 0 to 9; one with less than one percent is dropped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:

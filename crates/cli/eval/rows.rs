@@ -145,18 +145,17 @@ impl Report {
         }
         let numbers = table.render(width);
 
-        let mut table = Table::new(
-            ["digits, %".to_owned()]
-                .into_iter()
-                .chain((0..10).map(|digit| digit.to_string()))
-                .chain(["dropped".into()]),
-        );
+        let digits = (0..10).map(|digit| digit.to_string());
+        let mut table = Table::new(std::iter::once("digits, %".into()).chain(digits));
         for row in &self.rows {
             let Some(digits) = &row.digits else { continue };
-            let dropped: Vec<String> = digits.dropped.iter().map(usize::to_string).collect();
-            let dropped = if dropped.is_empty() { "none".into() } else { dropped.join(" ") };
-            let shares = digits.digits.iter().map(|share| format!("{:>2.0}", share * 100.));
-            table.row([row.name.clone()].into_iter().chain(shares).chain([dropped]));
+            let shares = digits.digits.iter().enumerate().map(|(digit, share)| {
+                match digits.dropped.contains(&digit) {
+                    true => "<1".into(),
+                    false => format!("{:>2.0}", share * 100.),
+                }
+            });
+            table.row(std::iter::once(row.name.clone()).chain(shares));
         }
         match self.rows.iter().any(|row| row.digits.is_some()) {
             true => format!("{numbers}\n{}", table.render(width)),
