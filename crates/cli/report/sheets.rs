@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::{files, run_dir};
 
 /// Bytes of all the sheets of a page: so that the whole stays below 5 MB.
-const BUDGET: usize = 3_800_000;
+const BUDGET: usize = 4_400_000;
 
 /// Of more sheets than this, not every one is looked at.
 const MOST: u64 = 500;
