@@ -65,6 +65,8 @@ EXAMPLES:
   ganlet train                                The classic recipe on MNIST
   ganlet train --dry-run                      Show what that would do
   ganlet train --epochs 20 --seed 7           Shorter, with other random numbers
+  ganlet train --recipe best                  The best digits, in 1.5 times the time
+  ganlet train --recipe best --set r1=1       With one number of it changed
   ganlet train --dataset synthetic-digits     Needs no network
   ganlet train --data-dir pics --out runs/a   Your own IDX files
   ganlet train --config runs/classic-mnist-seed0/recipe.toml --out runs/b
@@ -78,7 +80,7 @@ ENVIRONMENT:
   CANDLE_NUM_THREADS  Threads to train with [default: one per core]
   NO_COLOR            No colors")]
 pub(crate) struct TrainArgs {
-    /// Recipe to train [default: classic]
+    /// Recipe to train: classic, best, conditional, wgan-gp, yunjey-2018 or goodfellow-2014 [default: classic]
     #[arg(
         long,
         value_name = "NAME",
