@@ -193,15 +193,22 @@ EXAMPLES:
   ganlet sample runs/a --seeds 0-99 --out pics/    A PNG file each
   ganlet sample runs/a --seeds 0-9999 --out x.npy  Numbers: numpy.load(\"x.npy\") is
                                                    (10000, 784) float32 in [-1, 1]
+  ganlet sample runs/conditional-mnist-seed0 --label 0-9
+                                                   A row of each digit
   ganlet sample generator.safetensors              Any weights, PyTorch's too")]
 pub(crate) struct SampleArgs {
     /// Run directory, or a generator's weights; those of PyTorch's state dict work too
     #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
     pub(crate) model: PathBuf,
 
-    /// Which samples: a number, a range, or several of them, as in 1,5,9-12
-    #[arg(long, value_name = "SEEDS", default_value = "0-63")]
-    pub(crate) seeds: Seeds,
+    /// Which samples: a number, a range, or several of them, as in 1,5,9-12 [default: 0-63; 0-7 of each of several labels]
+    #[arg(long, value_name = "SEEDS")]
+    pub(crate) seeds: Option<Seeds>,
+
+    /// Draw this digit, or these, as in 0-9: each of the seeds for each of them, a row of the grid for each. For generators that were
+    /// trained with labels; without it, sample N is of the kind N mod 10
+    #[arg(long, value_name = "LABELS", conflicts_with = "latents")]
+    pub(crate) label: Option<Seeds>,
 
     /// Draw the latents in this .npy file instead, (N, latent) of float32 or float64
     #[arg(long, value_name = "FILE.npy", conflicts_with = "seeds", value_hint = ValueHint::FilePath)]
@@ -212,9 +219,9 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
     pub(crate) out: Option<PathBuf>,
 
-    /// Pictures in a row of the grid
-    #[arg(long, value_name = "N", default_value = "8", value_parser = positive)]
-    pub(crate) per_row: usize,
+    /// Pictures in a row of the grid [default: 8; all of a label where there are several]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) per_row: Option<usize>,
 
     /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

@@ -178,6 +178,7 @@ impl Error {
             Self::RunVanished { .. } => {
                 "if it was moved, or its disk was unplugged, ganlet train --resume goes on with it where it is now".into()
             }
+            Self::Models(ganlet_models::Error::NoLabels) => "ganlet train --recipe conditional trains one with labels".into(),
             Self::NoModel { .. } => "`ganlet train` makes a run; ls runs/ shows those that there are".into(),
             Self::NoWeights { path } if path.join(crate::run_dir::RECIPE).exists() => format!(
                 "the run was stopped before its first epoch was over: ganlet train --resume {}",
