@@ -4,7 +4,6 @@
 //! epoch 12 and the noise of step 7,000 are what they are.
 
 use candle_core::{Device, Result, Tensor};
-use ganlet_models::one_hot;
 use ganlet_random::Stream;
 
 use crate::Recipe;
@@ -16,7 +15,6 @@ const GENERATOR_NOISE: u32 = 0x4e5a_5f47;
 const IMAGE_NOISE: u32 = 0x4e5a_5f49;
 const MASKS: u32 = 0x4d41_534b;
 const MIXTURES: u32 = 0x4d49_5854;
-const CODES: u32 = 0x434f_4445;
 
 /// The order in which epoch `epoch` (from 0) visits the images `0..images`.
 pub fn order(seed: u64, epoch: u64, images: u32) -> Vec<u32> {
@@ -28,8 +26,6 @@ pub fn order(seed: u64, epoch: u64, images: u32) -> Vec<u32> {
 pub struct Noise {
     /// `((k + 1) B, latent)` f32, from the recipe's distribution: what the fakes of each update of D are made of, then those of G's.
     pub latents: Tensor,
-    /// Their codes, as [`one_hot`] has them, `((k + 1) B, codes)`, if the recipe has codes.
-    pub codes: Option<Tensor>,
     /// What else is drawn for each update of D. What is missing is not used.
     pub discriminator: Vec<PassNoise>,
     /// And for that of G.
@@ -50,7 +46,7 @@ pub struct PassNoise {
 impl Noise {
     /// Latents alone.
     pub fn from_latents(latents: Tensor) -> Self {
-        Self { latents, codes: None, discriminator: Vec::new(), generator: PassNoise::default() }
+        Self { latents, discriminator: Vec::new(), generator: PassNoise::default() }
     }
 
     /// The noise of step `step` (from 0), before which a share `progress` of the training is done, on images of `pixels` pixels.
@@ -66,16 +62,6 @@ impl Noise {
         latent_distribution.fill(&mut Stream::new(seed, GENERATOR_NOISE, step), for_g);
         let latents = Tensor::from_vec(values, ((discriminator_steps + 1) * batch_size, latent), device)?;
 
-        let rows = (discriminator_steps + 1) * batch_size;
-        let codes = match recipe.codes {
-            0 => None,
-            codes => {
-                let mut stream = Stream::new(seed, CODES, step);
-                let drawn: Vec<u32> = (0..rows).map(|_| stream.below(codes as u32)).collect();
-                Some(one_hot(&Tensor::new(drawn, device)?, codes)?)
-            }
-        };
-
         let mut streams = Streams {
             images: Stream::new(seed, IMAGE_NOISE, step),
             masks: Stream::new(seed, MASKS, step),
@@ -85,7 +71,7 @@ impl Noise {
             .map(|_| streams.pass(recipe, progress, pixels, true, device))
             .collect::<Result<_>>()?;
         let generator = streams.pass(recipe, progress, pixels, false, device)?;
-        Ok(Self { latents, codes, discriminator, generator })
+        Ok(Self { latents, discriminator, generator })
     }
 }
 

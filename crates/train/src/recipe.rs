@@ -41,11 +41,6 @@ pub struct Recipe {
     /// Kinds of images, told to both networks as labels; 0 if left out, for none.
     #[serde(default)]
     pub classes: usize,
-    /// Kinds of latent vectors: each has one of so many codes beside it, equally frequent, of which D is not told; 0 if left out, for
-    /// none. (The distribution of z becomes a mixture, as in Gurumurthy et al., *DeLiGAN*, CVPR 2017: a continuous one makes G draw what lies
-    /// between digits as well.)
-    #[serde(default)]
-    pub codes: usize,
     /// Widths of the generator's hidden layers.
     pub generator_hidden: Vec<usize>,
     /// What is applied to each of them: `leaky-relu` if left out.
@@ -189,7 +184,7 @@ impl Recipe {
         GeneratorConfig {
             latent: self.latent,
             latent_distribution: self.latent_distribution,
-            classes: self.classes.max(self.codes),
+            classes: self.classes,
             hidden: self.generator_hidden.clone(),
             activation: self.generator_activation,
             image,
@@ -295,8 +290,7 @@ impl Recipe {
         }
         let end = self.learning_rate_end;
         ensure((0. ..=1.).contains(&end), "learning_rate_end", "a number in [0, 1]", &end)?;
-        ensure(self.classes != 1, "classes", "0, or at least 2", &self.classes)?;
-        ensure(self.codes != 1, "codes", "0, or at least 2", &self.codes)
+        ensure(self.classes != 1, "classes", "0, or at least 2", &self.classes)
     }
 
     fn validate_combinations(&self) -> Result<()> {
@@ -318,11 +312,6 @@ impl Recipe {
             self.label_smoothing > 0. && !self.loss.has_targets(),
             "label_smoothing and loss",
             "hinge and wasserstein give D no target for real images that could be smoothed",
-        )?;
-        refuse(
-            self.classes > 0 && self.codes > 0,
-            "classes and codes",
-            "a label says already which kind of image it is to be: set one of them to 0",
         )?;
         refuse(
             self.r1 == 0. && self.r1_every > 1,

@@ -48,13 +48,10 @@ pub fn step<G: Network, D: Network>(
 
     // G draws the fakes of all updates in one pass: it does not change before its own, which is the last.
     generator.refresh()?;
-    let kinds = match (batch.labels(0, updates * size)?, batch.labels((updates - 1) * size, size)?) {
-        (Some(for_d), Some(for_g)) => Some(Tensor::cat(&[for_d, for_g], 0)?),
-        _ => noise.codes.clone(),
-    };
-    let drawn = generator.forward(&match kinds {
+    let labels = batch.labels(0, updates * size)?.zip(batch.labels((updates - 1) * size, size)?);
+    let drawn = generator.forward(&match labels {
         None => noise.latents.clone(),
-        Some(kinds) => Tensor::cat(&[&noise.latents, &kinds], 1)?,
+        Some((for_d, for_g)) => Tensor::cat(&[&noise.latents, &Tensor::cat(&[for_d, for_g], 0)?], 1)?,
     })?;
 
     // D: down its loss on real and fake images, which pass through it as one batch. G only serves.

@@ -79,7 +79,6 @@ fn choices() -> [Recipe; 3] {
     };
     let rough = Recipe {
         epochs: 6,
-        codes: 3,
         discriminator_steps: 2,
         discriminator_activation: HiddenActivation::Maxout(2),
         loss: Loss::Wasserstein,

@@ -166,7 +166,6 @@ fn choice_on(name: &str, recipe: &Recipe, device: &Device) {
         };
         let noise = Noise {
             latents: there(&format!("latents.{k}")).unwrap(),
-            codes: None,
             discriminator: (0..recipe.discriminator_steps).map(|update| pass(&update.to_string())).collect(),
             generator: pass("g"),
         };
