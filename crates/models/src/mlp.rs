@@ -112,6 +112,11 @@ impl Mlp {
         &self.parameters
     }
 
+    /// The layers from input to output, with the weights as they are now.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
     /// The number of weights and biases.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|(_, var)| var.elem_count()).sum()
