@@ -38,7 +38,9 @@ from safetensors import safe_open
 from safetensors.numpy import save
 from torch import nn
 
-GOLDEN = Path(__file__).resolve().parent.parent / "crates/train/tests/golden"
+ROOT = Path(__file__).resolve().parent.parent
+# This script, or the one that imports it.
+COMMAND = f"python scripts/{Path(sys.argv[0]).name}"
 TOLERANCE = 1e-5
 
 SEED = 0
@@ -156,7 +158,7 @@ def losses():
 
 def encode(tensors, metadata):
     """The bytes of a safetensors file, the same ones each time: metadata in order, as JSON values."""
-    metadata = metadata | {"torch": torch.__version__, "made_by": "python scripts/golden.py"}
+    metadata = metadata | {"torch": torch.__version__, "made_by": COMMAND}
     metadata = {k: v if isinstance(v, str) else json.dumps(v) for k, v in sorted(metadata.items())}
     encoded = save({name: tensor.numpy() for name, tensor in tensors.items()})
     size = int.from_bytes(encoded[:8], "little")
@@ -169,19 +171,21 @@ def check(path, tensors):
     """The largest difference between `tensors` and those in the file at `path`."""
     with safe_open(path, "np") as file:
         if set(file.keys()) != set(tensors):
-            sys.exit(f"{path.name}: other tensors than expected; write it again with `python scripts/golden.py`")
+            sys.exit(f"{path.name}: other tensors than expected; write it again with `{COMMAND}`")
         return max(
             np.abs(file.get_tensor(name).astype(np.float64) - tensor.numpy()).max()
             for name, tensor in tensors.items()
         )
 
 
-def main():
+def main(folder, files, usage):
+    """Writes or checks the files below `folder`: of each name, the tensors and metadata that its function gives."""
     if sys.argv[1:] not in ([], ["--check"]):
-        sys.exit(__doc__)
+        sys.exit(usage)
     torch.set_num_threads(1)
-    for name, (tensors, metadata) in {"classic": classic(), "losses": losses()}.items():
-        path = GOLDEN / f"{name}.safetensors"
+    for name, make in files.items():
+        tensors, metadata = make()
+        path = ROOT / folder / f"{name}.safetensors"
         if "--check" in sys.argv:
             difference = check(path, tensors)
             print(f"{path.name}: largest difference {difference:.1e}")
@@ -194,4 +198,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main("crates/train/tests/golden", {"classic": classic, "losses": losses}, __doc__)

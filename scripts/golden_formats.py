@@ -77,12 +77,12 @@ def saved(value, **how):
 
 
 def model():
-    """Three inputs and a label of two; layers of 4, 3, 3, 3 and 2 outputs."""
-    widths = [5, 4, 3, 3, 3, 2]
-    shapes = [shape for i, o in zip(widths, widths[1:]) for shape in [(o, i), (o,)]]
+    """Three inputs and a label of two; layers of 4, 3, 3, 3, 3 (the larger of two pieces each) and 2 outputs."""
+    sizes = [(4, 5), (3, 4), (3, 3), (3, 3), (6, 3), (2, 3)]
+    shapes = [shape for rows, columns in sizes for shape in [(rows, columns), (rows,)]]
     weights = filled(shapes)
     tensor = lambda name, kind, array: helper.make_tensor(name, kind, array.shape, array.tobytes(), raw=True)
-    names = [f"{2 * layer}.{kind}" for layer in range(5) for kind in ("weight", "bias")]
+    names = [f"{2 * layer}.{kind}" for layer in range(6) for kind in ("weight", "bias")]
     node = helper.make_node
     linear = lambda layer, before, after: node("Gemm", [before, f"{2 * layer}.weight", f"{2 * layer}.bias"], [after], transB=1)
     nodes = [
@@ -96,7 +96,10 @@ def model():
         node("Sigmoid", ["linear2"], ["hidden2"]),
         linear(3, "hidden2", "hidden3"),
         linear(4, "hidden3", "linear4"),
-        node("Tanh", ["linear4"], ["images"]),
+        node("Reshape", ["linear4", "shape4"], ["pieces4"]),
+        node("ReduceMax", ["pieces4"], ["hidden4"], axes=[2], keepdims=0),
+        linear(5, "hidden4", "linear5"),
+        node("Tanh", ["linear5"], ["images"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -109,7 +112,9 @@ def model():
         initializer=[
             tensor("classes", TensorProto.INT64, np.array(2, np.int64)),
             tensor("off_on", TensorProto.FLOAT, np.array([0, 1], np.float32)),
-            *(tensor(name, TensorProto.FLOAT, array) for name, array in zip(names, weights)),
+            *(tensor(name, TensorProto.FLOAT, array) for name, array in zip(names[:10], weights)),
+            tensor("shape4", TensorProto.INT64, np.array([0, -1, 2], np.int64)),
+            *(tensor(name, TensorProto.FLOAT, array) for name, array in zip(names[10:], weights[10:])),
         ],
     )
     whole = helper.make_model(
@@ -128,6 +133,7 @@ def model():
         lambda v: np.maximum(v, 0),
         lambda v: 1 / (1 + np.exp(-v)),
         lambda v: v,
+        lambda v: v.reshape(len(v), -1, 2).max(2),
         np.tanh,
     ]
     for weight, bias, activation in zip(weights[::2], weights[1::2], activations):

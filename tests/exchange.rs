@@ -69,7 +69,11 @@ fn weights_of_pytorchs_come_in_and_draw() {
         room.write(name, pytorchs(name));
         let out = format!("{}.safetensors", name.trim_end_matches(".pt"));
         let outcome = room.run(&format!("import {name} --image 2x3"));
-        assert!(outcome.stderr.contains("A generator: 3 -> 4 -> 6, 2 x 3 pixels"), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("A generator: 3 -> 4 -> 6, 2 x 3 pixels; leaky-relu"),
+            "{}",
+            outcome.stderr
+        );
         assert_eq!(outcome.expect_success(), format!("{out}\n"));
         // From now on the file says what it is: there is nothing to warn of.
         let outcome = room.run(&format!("sample {out} --seeds 0-9 --out {name}.npy"));

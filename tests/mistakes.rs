@@ -54,7 +54,11 @@ fn mistakes_on_the_command_line() {
     }
     for (arguments, expected) in [
         ("train --seed 18446744073709551615", "seed"),
-        ("train --recipe clasic", "[\"classic\"]"),
+        ("train --recipe clasic", "\"classic\", "),
+        ("train --set r1", "expected FIELD=VALUE"),
+        ("train --set r1=much", "r1"),
+        ("train --set penalty=1", "unknown field `penalty`"),
+        ("train --set loss=wasserstein", "it needs gradient_penalty or spectral_norm"),
         ("train --dataset emnist", "mnist, fashion-mnist, kmnist, synthetic-digits"),
         ("train --dataset custom", "which are they?"),
         ("train --dataset mnist --offline", "mnist is not on this machine"),
@@ -90,7 +94,8 @@ fn mistakes_in_recipes_and_data() {
         ("epochs = 2", "epochs = 0", "`epochs`"),
         ("epochs = 2", "epoch = 2", "epoch"),
         ("latent = 4", "latent = 0", "`latent`"),
-        ("beta1 = 0.9", "", "beta1"),
+        ("latent = 4", "", "latent"),
+        ("latent = 4", "latent = 4\nmomentum = 0.5", "Adam's momentum is beta1"),
         ("seed = 1", "seed = \"one\"", "seed"),
         ("[16]", "[0]", "`generator_hidden`"),
         ("recipe", "\u{0}", "wrong.toml"),

@@ -110,6 +110,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = RECIPE)]
     pub(crate) seed: Option<u64>,
 
+    /// Set any other field of the recipe, as --set r1=0.5; may be given several times. `--dry-run` shows them all
+    #[arg(long, value_name = "FIELD=VALUE", help_heading = RECIPE)]
+    pub(crate) set: Vec<String>,
+
     /// mnist, fashion-mnist, kmnist or synthetic-digits [default: that of --config; else the files in --data-dir;
     /// else mnist, or synthetic-digits where that cannot be had]
     #[arg(long, value_name = "NAME", help_heading = DATA)]
@@ -295,6 +299,7 @@ pub(crate) struct EvalArgs {
 EXAMPLES:
   ganlet import G.ckpt                         Make G.safetensors of it
   ganlet sample G.safetensors                  See what it draws
+  ganlet import G.pth --activation relu        The tutorial as it was revised in 2018
   ganlet import G.pth --out generator.safetensors
   ganlet import G.pt --image 32x24             Its pictures are not square")]
 pub(crate) struct ImportArgs {
@@ -306,6 +311,14 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
 
+    /// What stands between the layers, which the file does not say
+    #[arg(long, value_name = "NAME", default_value = "leaky-relu", value_parser = ["leaky-relu", "relu"])]
+    pub(crate) activation: String,
+
+    /// How many of the inputs are a label, as ones and zeros after the others
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) classes: usize,
+
     /// Size of the pictures in pixels [default: a square]
     #[arg(long, value_name = "ROWSxCOLUMNS", value_parser = size)]
     pub(crate) image: Option<[usize; 2]>,
@@ -314,7 +327,8 @@ pub(crate) struct ImportArgs {
 /// Write a run or its weights for other programs: ONNX, TensorBoard.
 ///
 /// The ONNX model of a generator takes `latents` (batch, N) and gives `images` (batch, rows * columns) in [-1, 1]; that of a
-/// discriminator takes such images and gives `logits` (batch, 1). The batch is of any size; the operator set is 13.
+/// discriminator takes such images and gives `logits` (batch, 1). The batch is of any size; the operator set is 13. Where the
+/// network takes labels, `labels` (batch) go in as well, int64 from 0.
 ///
 /// TensorBoard's event file holds the numbers of metrics.jsonl as scalars and the sheets of samples/ as images.
 ///

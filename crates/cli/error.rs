@@ -35,6 +35,12 @@ pub(crate) enum Error {
     Config { path: PathBuf, source: ganlet_train::Error },
     #[error("--config {}: it is not text", path.display())]
     ConfigNotText { path: PathBuf },
+    #[error("--set {found}: expected FIELD=VALUE")]
+    Setting { found: String },
+    #[error("--set")]
+    Settings { source: ganlet_train::Error },
+    #[error("the recipe cannot be written as TOML")]
+    WriteRecipe(#[from] toml::ser::Error),
     #[error("the recipe was trained on images of your own (dataset = \"custom\"): which are they?")]
     CustomData,
     #[error("there is a run in {} already", path.display())]
@@ -79,6 +85,8 @@ pub(crate) enum Error {
 
     #[error("{}: this is not a state dict of fully connected layers", path.display())]
     PyTorch { path: PathBuf, source: ganlet_formats::pytorch::Error },
+    #[error("--classes {classes}: {} takes {inputs} inputs, of which some must be left", path.display())]
+    ImportClasses { path: PathBuf, classes: usize, inputs: usize },
     #[error("--out {}: only .safetensors files can be written", path.display())]
     ImportFormat { path: PathBuf },
     #[error("{}: its images have {pixels} pixels: how many rows and columns are that?", path.display())]
@@ -157,6 +165,9 @@ impl Error {
             }
             Self::CudaDriver { .. } | Self::Cuda { .. } => "`nvidia-smi` shows the GPUs; --device cpu needs none".into(),
             Self::Recipe { .. } => "ganlet train --dry-run shows what would be trained".into(),
+            Self::Setting { .. } | Self::Settings { .. } => {
+                "for instance --set r1=0.5 --set schedule=linear; ganlet train --dry-run shows the fields".into()
+            }
             Self::Config { .. } | Self::ConfigNotText { .. } => {
                 "a run's recipe.toml is an example; ganlet train --dry-run prints one".into()
             }
@@ -209,6 +220,7 @@ impl Error {
                 format!("in Python, save it alone: torch.save(checkpoint[\"{}\"], \"G.ckpt\")", dictionaries[0])
             }
             Self::PyTorch { .. } => "in Python, save the weights alone: torch.save(G.state_dict(), \"G.ckpt\")".into(),
+            Self::ImportClasses { .. } => "a label of ten digits is ten inputs: --classes 10".into(),
             Self::ImportFormat { .. } => "end it with .safetensors".into(),
             Self::ImageSize { pixels, .. } => format!("--image says it: --image 1x{pixels}, for one row"),
             Self::Environment { .. } => "the training that made it writes this file; is it another program's?".into(),

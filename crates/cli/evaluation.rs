@@ -76,7 +76,8 @@ impl Evaluation {
             return Ok(None);
         }
         let seeds: Vec<u64> = (0..SAMPLES).collect();
-        let Judgement { frechet, classes } = self.judge.judge(&gan.generator.sample(&seeds)?)?;
+        let generator = gan.averaged()?;
+        let Judgement { frechet, classes } = self.judge.judge(&generator.sample(&seeds)?)?;
         let Estimate { value, error } = frechet;
         let best = self.best.is_none_or(|best| value < best);
         if best {
@@ -84,7 +85,7 @@ impl Evaluation {
             let about = [("ganlet.steps", gan.steps.to_string()), (FRECHET, value.to_string())];
             let about: BTreeMap<String, String> =
                 about.into_iter().map(|(name, value)| (name.into(), value)).collect();
-            files::persist(&run.file(run_dir::BEST), &gan.generator.to_bytes(&about)?)?;
+            files::persist(&run.file(run_dir::BEST), &generator.to_bytes(&about)?)?;
         }
         Ok(Some(Line {
             epoch,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::Device;
 use ganlet_formats::onnx::{self, Network};
-use ganlet_models::{Discriminator, Error as Models, Generator};
+use ganlet_models::{Discriminator, DiscriminatorConfig, Error as Models, Generator, GeneratorConfig};
 
 use crate::args::ExportArgs;
 use crate::error::{Error, Result};
@@ -37,43 +37,23 @@ fn model(weights: &Path) -> Result<Vec<u8>> {
             console::warning(format_args!("{}: {assumed}", weights.display()));
         }
     };
-    match Generator::from_bytes(&bytes, &Device::Cpu) {
+    let (classes, image, layers, names) = match Generator::from_bytes(&bytes, &Device::Cpu) {
         Ok(loaded) => {
             assumed(loaded.assumed);
-            let config = loaded.network.config();
-            let [rows, columns] = config.image.map(|side| side.to_string());
-            encode(
-                weights,
-                &Network {
-                    name: "generator",
-                    input: "latents",
-                    classes: 0,
-                    output: "images",
-                    layers: loaded.network.mlp().layers(),
-                    about: &[("rows", &rows), ("columns", &columns)],
-                },
-            )
+            let GeneratorConfig { classes, image, .. } = *loaded.network.config();
+            (classes, image, loaded.network.mlp().layers().to_vec(), ["generator", "latents", "images"])
         }
         Err(Models::OtherNetwork { .. }) => {
             let loaded = Discriminator::from_bytes(&bytes, &Device::Cpu).map_err(failed)?;
             assumed(loaded.assumed);
-            let [rows, columns] = loaded.network.config().image.map(|side| side.to_string());
-            encode(
-                weights,
-                &Network {
-                    name: "discriminator",
-                    input: "images",
-                    classes: 0,
-                    output: "logits",
-                    layers: loaded.network.mlp().layers(),
-                    about: &[("rows", &rows), ("columns", &columns)],
-                },
-            )
+            let DiscriminatorConfig { classes, image, .. } = *loaded.network.config();
+            (classes, image, loaded.network.mlp().layers().to_vec(), ["discriminator", "images", "logits"])
         }
-        Err(source) => Err(failed(source)),
-    }
-}
-
-fn encode(weights: &Path, network: &Network) -> Result<Vec<u8>> {
-    onnx::to_bytes(network).map_err(|source| Error::Onnx { path: weights.into(), source })
+        Err(source) => return Err(failed(source)),
+    };
+    let [name, input, output] = names;
+    let [rows, columns, labels] = [image[0], image[1], classes].map(|number| number.to_string());
+    let about = [("rows", &rows[..]), ("columns", &columns), ("classes", &labels)];
+    let network = Network { name, input, classes, output, layers: &layers, about: &about };
+    onnx::to_bytes(&network).map_err(|source| Error::Onnx { path: weights.into(), source })
 }

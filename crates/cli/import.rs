@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use ganlet_formats::pytorch::{self, Linear};
-use ganlet_models::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network};
+use ganlet_models::{
+    Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, HiddenActivation, Network,
+};
 
 use crate::args::ImportArgs;
 use crate::error::{Error, Result};
@@ -42,27 +44,31 @@ fn weights(args: &ImportArgs, layers: &[Linear]) -> Result<(Vec<u8>, String)> {
         widths.push(outputs);
     }
     let (input, output) = (widths[0], widths[layers.len()]);
-    let (pixels, is_discriminator) = match output {
-        1 => (input, true),
-        pixels => (pixels, false),
+    let classes = args.classes;
+    let Some(input) = input.checked_sub(classes).filter(|&input| input > 0) else {
+        return Err(Error::ImportClasses { path: args.file.clone(), classes, inputs: input });
     };
-    let image = image(&args.file, pixels, args.image)?;
-    let hidden = widths[1..layers.len()].to_vec();
-    let none = BTreeMap::new();
+    let hidden = &widths[1..layers.len()];
+    let activation = HiddenActivation::try_from(args.activation.clone()).unwrap_or_default();
+    let is_discriminator = output == 1;
+    let image = image(&args.file, if is_discriminator { input } else { output }, args.image)?;
     let chain: Vec<String> = widths.iter().map(usize::to_string).collect();
     let [kind, last] = if is_discriminator { ["discriminator", "logits"] } else { ["generator", "Tanh"] };
     let described = format!(
-        "A {kind}: {}, {} x {} pixels; LeakyReLU(0.2) between its layers, {last} at the end.",
+        "A {kind}: {}, {} x {} pixels; {activation} between its layers, {last} at the end.",
         chain.join(" -> "),
         image[0],
         image[1]
     );
+    let none = BTreeMap::new();
     let weights = if is_discriminator {
-        let network = Discriminator::new(DiscriminatorConfig { hidden, image }, 0, &Device::Cpu)?;
+        let config = DiscriminatorConfig { activation, classes, ..DiscriminatorConfig::new(hidden, image) };
+        let network = Discriminator::new(config, 0, &Device::Cpu)?;
         fill(&network, layers)?;
         network.to_bytes(&none)?
     } else {
-        let network = Generator::new(GeneratorConfig { latent: input, hidden, image }, 0, &Device::Cpu)?;
+        let config = GeneratorConfig { activation, classes, ..GeneratorConfig::new(input, hidden, image) };
+        let network = Generator::new(config, 0, &Device::Cpu)?;
         fill(&network, layers)?;
         network.to_bytes(&none)?
     };

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::Tensor;
+use ganlet_models::Generator;
 use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch};
 use ganlet_viz::{Layout, encode_png, grid};
 
@@ -18,8 +19,9 @@ use crate::run_dir::{self, RunDir};
 use crate::train::Plan;
 use crate::{console, files};
 
-/// Pictures in each grid. Those after an epoch are the samples 0 to 63, as `ganlet sample` draws them.
+/// Pictures in each grid, and in a row of it.
 const PICTURES: usize = 64;
+const PER_ROW: usize = 8;
 
 /// Writes metrics, pictures, weights and checkpoints into the run directory, shows the progress, and warns.
 pub(crate) struct Recorder<'a> {
@@ -74,7 +76,7 @@ impl<'a> Recorder<'a> {
             checkpoints,
             saved: steps,
             progress: Training::new(quiet, plan.epochs(), plan.steps_per_epoch(), steps),
-            watch: Watch::new(&first)?,
+            watch: Watch::new(&first, plan.loss())?,
             started: now,
             before: past.seconds,
             last: (now, steps),
@@ -121,16 +123,18 @@ impl<'a> Recorder<'a> {
     }
 
     fn keep(&mut self, epoch: u64, gan: &Gan) -> Result<()> {
-        let seeds: Vec<u64> = (0..PICTURES as u64).collect();
-        let pictures = gan.generator.sample(&seeds)?;
-        let sheet = self.run.fake_images(epoch);
-        write_grid(&sheet, &pictures, self.image)?;
-        self.tell(|events| events.sheet(epoch, &sheet))?;
+        let pictures = sheet(&gan.averaged()?)?;
+        let path = self.run.fake_images(epoch);
+        write_grid(&path, &pictures, self.image)?;
+        self.tell(|events| events.sheet(epoch, &path))?;
         let warning = self.watch.sheet(gan.steps, &pictures)?;
         self.warn(warning);
 
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
         files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
+        if gan.average.is_some() {
+            files::persist(&self.run.file(run_dir::AVERAGED), &gan.averaged()?.to_bytes(&about)?)?;
+        }
         files::persist(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
         self.evaluate(epoch, gan)?;
         match self.checkpoints.is_due(epoch) {
@@ -176,6 +180,16 @@ impl Observer for Recorder<'_> {
 
     fn on_epoch(&mut self, epoch: u64, gan: &Gan) -> ObserverResult {
         Ok(self.keep(epoch, gan)?)
+    }
+}
+
+/// The same pictures each time: samples 0 to 63 or, where there are labels, samples 0 to 7 of each, row by row.
+fn sheet(generator: &Generator) -> ganlet_models::Result<Tensor> {
+    let seeds = |count: usize| (0..count as u64).collect::<Vec<_>>();
+    let rows = (0..generator.config().classes).map(|label| generator.sample_labelled(&seeds(PER_ROW), label));
+    match rows.collect::<ganlet_models::Result<Vec<_>>>()? {
+        none if none.is_empty() => generator.sample(&seeds(PICTURES)),
+        rows => Ok(Tensor::cat(&rows, 0)?),
     }
 }
 

@@ -103,9 +103,12 @@ fn differences(run: &Recipe, asked: &Recipe) -> Vec<String> {
     let (of_run, of_asked) = (fields(run), fields(asked));
     let differing = of_run.iter().filter_map(|(field, value)| {
         let other = of_asked.get(field);
-        let grows = field == "epochs" && asked.epochs >= run.epochs;
+        let grows = field == "epochs" && asked.epochs >= run.epochs && !run.depends_on_length();
         let other_text = other.map_or("nothing".into(), ToString::to_string);
         (other != Some(value) && !grows).then(|| match field.as_str() {
+            "epochs" if run.depends_on_length() => format!(
+                "epochs: {value} in the run, {other_text} asked for; its schedule or its instance_noise has been following {value}"
+            ),
             "epochs" => {
                 format!("epochs: {value} in the run, {other_text} asked for; they may grow, not shrink")
             }

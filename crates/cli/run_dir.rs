@@ -8,6 +8,7 @@
 //! | `samples/real_images.png` | what the generator is to learn: the first training images |
 //! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 |
 //! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
+//! | `generator-ema.safetensors` | the running average of the generator's weights, where the recipe keeps one |
 //! | `generator-best.safetensors` | the weights of the least Fréchet distance, where quality was measured |
 //! | `events.out.tfevents.ganlet` | the same as `metrics.jsonl` and `samples/` for TensorBoard, where that was asked for |
 //! | `checkpoints/step-N.safetensors` | where the training stood after step N, all of it: what `--resume` goes on from |
@@ -24,6 +25,7 @@ pub(crate) const RECIPE: &str = "recipe.toml";
 pub(crate) const ENVIRONMENT: &str = "environment.json";
 pub(crate) const METRICS: &str = "metrics.jsonl";
 pub(crate) const GENERATOR: &str = "generator.safetensors";
+pub(crate) const AVERAGED: &str = "generator-ema.safetensors";
 pub(crate) const BEST: &str = "generator-best.safetensors";
 pub(crate) const DISCRIMINATOR: &str = "discriminator.safetensors";
 pub(crate) const EVENTS: &str = "events.out.tfevents.ganlet";
@@ -127,7 +129,7 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 
 /// The files in this folder that a run makes.
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
-    let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, BEST, DISCRIMINATOR, EVENTS];
+    let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, AVERAGED, BEST, DISCRIMINATOR, EVENTS];
     let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
 
     found.extend(checkpoints::list(&path.join(CHECKPOINTS))?.into_iter().map(|(_, file)| file));

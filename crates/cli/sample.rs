@@ -50,7 +50,7 @@ pub(crate) fn generator(weights: &Path, device: &Device) -> Result<Generator> {
     Ok(loaded.network)
 }
 
-/// The weights in a run directory, or the file itself.
+/// The weights in a run directory, the averaged ones where there are any, or the file itself.
 pub(crate) fn weights_file(model: &Path) -> Result<PathBuf> {
     if !model.exists() {
         return Err(Error::NoModel { path: model.into() });
@@ -58,11 +58,8 @@ pub(crate) fn weights_file(model: &Path) -> Result<PathBuf> {
     if !model.is_dir() {
         return Ok(model.into());
     }
-    let file = model.join(run_dir::GENERATOR);
-    match file.exists() {
-        true => Ok(file),
-        false => Err(Error::NoWeights { path: model.into() }),
-    }
+    let mut files = [run_dir::AVERAGED, run_dir::GENERATOR].iter().map(|name| model.join(name));
+    files.find(|file| file.exists()).ok_or_else(|| Error::NoWeights { path: model.into() })
 }
 
 /// The pictures, drawn a block at a time.

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use ganlet_data::{Loaded, Name, Request};
-use ganlet_train::{Gan, Recipe, steps_per_epoch};
+use ganlet_models::MlpConfig;
+use ganlet_train::{Gan, Loss, Recipe, TrainingSet, steps_per_epoch};
 
 use crate::args::TrainArgs;
 use crate::checkpoints::Checkpoints;
@@ -63,7 +64,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let data = loaded.dataset.digest();
     // By value: what training does not need is given back before it begins.
     let (train, _) = loaded.dataset.into_splits();
-    let images = train.into_images(&device)?;
+    let labels = (recipe.classes > 0).then(|| train.labels(&device)).transpose()?;
+    let set = TrainingSet { labels, images: train.into_images(&device)? };
     let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
     let (run, mut environment) = match resumed {
         Some(resumed) => resumed.go_on(&mut gan, environment)?,
@@ -90,11 +92,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     };
     checkpoints.prune(gan.steps)?;
     let interrupt = Interrupt::watch().map_err(Error::Signals)?;
-    let mut recorder = Recorder::new(&run, &images, &plan, evaluation, checkpoints, gan.steps, args.quiet)?;
+    let mut recorder =
+        Recorder::new(&run, &set.images, &plan, evaluation, checkpoints, gan.steps, args.quiet)?;
     if args.tensorboard || run.file(run_dir::EVENTS).exists() {
         recorder.write_events(gan.steps)?;
     }
-    let outcome = ganlet_train::train_until(interrupt.stop(), &mut gan, &images, &recipe, &mut recorder);
+    let outcome = ganlet_train::train_until(interrupt.stop(), &mut gan, &set, &recipe, &mut recorder);
     recorder.finish();
     let resume = resume::command(run.path(), args);
     let outcome = outcome.map_err(Error::from).and_then(|()| recorder.save(&gan));
@@ -151,8 +154,26 @@ fn recipe(args: &TrainArgs) -> Result<Recipe> {
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
+    let recipe = with_settings(recipe, &args.set)?;
     recipe.validate()?;
     Ok(recipe)
+}
+
+/// The recipe with fields of it set: `r1=0.5`. A value is what TOML takes for one, or else a word.
+fn with_settings(recipe: Recipe, settings: &[String]) -> Result<Recipe> {
+    if settings.is_empty() {
+        return Ok(recipe);
+    }
+    let mut fields = toml::Table::try_from(&recipe)?;
+    for setting in settings {
+        let (field, text) =
+            setting.split_once('=').ok_or_else(|| Error::Setting { found: setting.clone() })?;
+        let value = toml::from_str(&format!("value = {text}")).ok();
+        let value = value.and_then(|mut table: toml::Table| table.remove("value"));
+        let word = || toml::Value::String(text.trim().into());
+        fields.insert(field.trim().into(), value.unwrap_or_else(word));
+    }
+    Recipe::from_toml(&toml::to_string(&fields)?).map_err(|source| Error::Settings { source })
 }
 
 /// The recipe in a file.
@@ -241,6 +262,10 @@ impl Plan {
         self.facts.image
     }
 
+    pub(crate) fn loss(&self) -> Loss {
+        self.recipe.loss
+    }
+
     pub(crate) fn epochs(&self) -> u64 {
         self.recipe.epochs
     }
@@ -268,9 +293,8 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { recipe, facts, steps_per_epoch, device, out } = self;
         let Facts { name, place, images, image: [rows, columns] } = facts;
-        let pixels = rows * columns;
-        let generator = network(recipe.latent, &recipe.generator_hidden, pixels);
-        let discriminator = network(pixels, &recipe.discriminator_hidden, 1);
+        let generator = network(&recipe.generator(facts.image).mlp());
+        let discriminator = network(&recipe.discriminator(facts.image).mlp());
         let images = grouped(*images as u64);
         let steps = grouped(*steps_per_epoch);
         writeln!(f, "recipe         {}, seed {}", recipe.recipe, recipe.seed)?;
@@ -282,19 +306,18 @@ impl fmt::Display for Plan {
             f,
             "length         {} epochs of {steps} steps of {} images",
             recipe.epochs,
-            grouped(recipe.batch_size as u64)
+            grouped(recipe.images_per_step() as u64)
         )?;
         writeln!(f, "device         {device}")?;
         write!(f, "run            {}", out.display())
     }
 }
 
-/// `64 -> 256 -> 784, 217,104 parameters`: weights and biases of a multi-layer perceptron.
-fn network(input: usize, hidden: &[usize], output: usize) -> String {
-    let widths: Vec<usize> = [&[input], hidden, &[output]].concat();
-    let parameters: u128 = widths.windows(2).map(|w| (w[0] as u128 + 1) * w[1] as u128).sum();
-    let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
-    format!("{}, {} parameters", widths.join(" -> "), grouped(parameters as u64))
+/// `64 -> 256 -> 784, leaky-relu, 217,104 parameters`: weights and biases of a multi-layer perceptron.
+fn network(config: &MlpConfig) -> String {
+    let widths: Vec<String> = config.widths.iter().map(usize::to_string).collect();
+    let parameters = grouped(config.parameter_count() as u64);
+    format!("{}, {}, {parameters} parameters", widths.join(" -> "), config.hidden)
 }
 
 /// Prints the plan, an estimate of the time it takes, and the recipe.
@@ -345,9 +368,11 @@ fn seconds_per_step(recipe: &Recipe, [rows, columns]: [usize; 2], device: &Devic
     let recipe = Recipe { epochs: 1, ..recipe.clone() };
     let time = |steps: usize| -> Result<f64> {
         let mut gan = Gan::new(&recipe, [rows, columns], device)?;
-        let images = Tensor::zeros((recipe.batch_size * steps, rows * columns), DType::U8, device)?;
+        let count = recipe.images_per_step() * steps;
+        let images = Tensor::zeros((count, rows * columns), DType::U8, device)?;
+        let labels = Some(Tensor::zeros(count, DType::U8, device)?);
         let started = Instant::now();
-        ganlet_train::train(&mut gan, &images, &recipe, &mut ())?;
+        ganlet_train::train(&mut gan, &TrainingSet { images, labels }, &recipe, &mut ())?;
         Ok(started.elapsed().as_secs_f64() / steps as f64)
     };
     // The first step makes the threads, and whatever else is made once.

@@ -49,10 +49,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         }
     };
 
-    let mut golden = script(&python, "golden.py");
-    command::run(golden.arg("--check"), "")?;
-    command::run(script(&python, "check_metrics.py").arg("--check"), "")?;
-    command::run(script(&python, "golden_formats.py").arg("--check"), "")?;
+    for name in ["golden.py", "golden_ops.py", "golden_choices.py", "check_metrics.py", "golden_formats.py"] {
+        command::run(script(&python, name).arg("--check"), "")?;
+    }
 
     let Some(run) = run else { return Ok(()) };
     let run = std::path::absolute(run).map_err(|e| format!("{run}: {e}"))?;

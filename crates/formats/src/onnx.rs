@@ -95,7 +95,9 @@ pub fn to_bytes(network: &Network) -> Result<Vec<u8>> {
     let &Network { name, input, classes, output, layers, about } = network;
     let ends = (layers.first(), layers.last());
     let (inputs, outputs) = match ends {
-        (Some(first), Some(last)) => (first.weight.dims2()?.1, last.weight.dims2()?.0),
+        (Some(first), Some(last)) => {
+            (first.weight.dims2()?.1, last.weight.dims2()?.0 / pieces(last.activation))
+        }
         _ => return Err(Error::Inputs { classes, inputs: None }),
     };
     let Some(inputs) = inputs.checked_sub(classes).filter(|&inputs| inputs > 0) else {
@@ -177,6 +179,18 @@ impl Graph {
             }
             Activation::Tanh => self.node("Tanh", &[&linear], result, vec![]),
             Activation::Sigmoid => self.node("Sigmoid", &[&linear], result, vec![]),
+            Activation::Maxout(pieces) => {
+                // The rows of a unit's pieces stand together: (batch, units * pieces) -> (batch, units, pieces).
+                let [shape, apart] = [format!("shape{number}"), format!("pieces{number}")];
+                self.tensors.push(integers(&shape, &[3], &[0, -1, pieces as i64]));
+                self.node("Reshape", &[&linear, &shape], &apart, vec![]);
+                self.node(
+                    "ReduceMax",
+                    &[&apart],
+                    result,
+                    vec![whole_list("axes", &[2]), integer("keepdims", 0)],
+                );
+            }
         }
         Ok(())
     }
@@ -191,17 +205,31 @@ impl Graph {
     }
 }
 
+/// Rows of the weight for each output.
+fn pieces(activation: Activation) -> usize {
+    match activation {
+        Activation::Maxout(pieces) => pieces.max(1),
+        _ => 1,
+    }
+}
+
 fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(tensor.flatten_all()?.to_vec1()?)
 }
 
-/// `AttributeProto`, of types `FLOAT` and `INT`.
+/// `AttributeProto`, of type `FLOAT`.
 fn real(name: &str, value: f32) -> Message {
     Message::new().bytes(1, name).float(2, value).int(20, 1)
 }
 
+/// Of type `INT`.
 fn integer(name: &str, value: i64) -> Message {
     Message::new().bytes(1, name).int(3, value).int(20, 2)
+}
+
+/// Of type `INTS`.
+fn whole_list(name: &str, values: &[i64]) -> Message {
+    Message::new().bytes(1, name).each(values, |list, &value| list.int(8, value)).int(20, 7)
 }
 
 /// `TensorProto`

@@ -14,7 +14,8 @@ fn layers(widths: &[usize], activations: &[Activation]) -> Vec<Layer> {
     };
     let pairs = widths.windows(2).zip(activations);
     let layer = |(pair, &activation): (&[usize], &Activation)| {
-        let (weight, bias) = (tensor(&[pair[1], pair[0]]), tensor(&[pair[1]]));
+        let rows = if let Activation::Maxout(pieces) = activation { pair[1] * pieces } else { pair[1] };
+        let (weight, bias) = (tensor(&[rows, pair[0]]), tensor(&[rows]));
         Layer { weight, bias, activation }
     };
     pairs.map(layer).collect()
@@ -26,8 +27,9 @@ fn network(layers: &[Layer], classes: usize) -> Network<'_> {
 
 #[test]
 fn an_onnx_model_is_that_of_onnxs_own_helper() {
-    use Activation::{Identity, LeakyRelu, Sigmoid, Tanh};
-    let layers = layers(&[5, 4, 3, 3, 3, 2], &[LeakyRelu(0.25), LeakyRelu(0.), Sigmoid, Identity, Tanh]);
+    use Activation::{Identity, LeakyRelu, Maxout, Sigmoid, Tanh};
+    let activations = [LeakyRelu(0.25), LeakyRelu(0.), Sigmoid, Identity, Maxout(2), Tanh];
+    let layers = layers(&[5, 4, 3, 3, 3, 3, 2], &activations);
     let about = [("rows", "1"), ("columns", "2")];
     let model = to_bytes(&Network { about: &about, ..network(&layers, 2) }).unwrap();
     assert!(model == include_bytes!("golden/model.onnx"));

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
-use ganlet_ops::{Activation, MlpPass};
+use ganlet_ops::{Activation, Layer, MlpPass, mlp, mlp_with_dropout};
 use serde::{Deserialize, Serialize};
 
+use crate::spectral::Spectral;
 use crate::weights::{self, Loaded};
-use crate::{Mlp, MlpConfig, Network, Result};
+use crate::{HiddenActivation, Mlp, MlpConfig, Network, Result};
 
 /// The shape of a [`Discriminator`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,18 +14,31 @@ use crate::{Mlp, MlpConfig, Network, Result};
 pub struct DiscriminatorConfig {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
+    /// What is applied to each of them.
+    #[serde(default)]
+    pub activation: HiddenActivation,
+    /// Kinds of images, 0 where it is not told the kind. A label goes in after the image, as [`one_hot`](crate::one_hot) has it.
+    #[serde(default)]
+    pub classes: usize,
     /// Rows and columns of an image, in pixels.
     pub image: [usize; 2],
 }
 
 impl DiscriminatorConfig {
-    fn mlp(&self) -> MlpConfig {
+    /// LeakyReLU, no labels: the fields may be changed.
+    pub fn new(hidden: &[usize], image: [usize; 2]) -> Self {
+        Self { hidden: hidden.to_vec(), activation: HiddenActivation::default(), classes: 0, image }
+    }
+
+    /// The layers that this makes.
+    pub fn mlp(&self) -> MlpConfig {
         let pixels = self.image[0].saturating_mul(self.image[1]);
-        MlpConfig::new(pixels, &self.hidden, 1, Activation::Identity)
+        let input = pixels.saturating_add(self.classes);
+        MlpConfig::new(input, (&self.hidden, self.activation), (1, Activation::Identity))
     }
 }
 
-/// Images to the logit of their being real: an [`Mlp`] with one output.
+/// Images, and labels where it takes them, to the logit of their being real: an [`Mlp`] with one output.
 ///
 /// It gives logits, on which losses are stable; [`Discriminator::probabilities`] is the sigmoid that the textbook's
 /// network ends in.
@@ -32,6 +46,9 @@ impl DiscriminatorConfig {
 pub struct Discriminator {
     config: DiscriminatorConfig,
     mlp: Mlp,
+    spectral: Option<Spectral>,
+    /// What is taken from every input, `(in,)`, under its name: see [`Discriminator::with_center`].
+    center: Vec<(String, Var)>,
 }
 
 impl Discriminator {
@@ -41,7 +58,31 @@ impl Discriminator {
     /// When a width is 0, the network is too large, or the device has no room.
     pub fn new(config: DiscriminatorConfig, seed: u64, device: &Device) -> Result<Self> {
         let mlp = Mlp::new(config.mlp(), seed, 1, device)?;
-        Ok(Self { config, mlp })
+        Ok(Self { config, mlp, spectral: None, center: Vec::new() })
+    }
+
+    /// The same network, with spectral normalisation from now on: each weight is divided by its largest singular value, so that the
+    /// logit changes no faster than the image does. (Miyato et al., *Spectral normalization for generative adversarial networks*, ICLR
+    /// 2018.)
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn with_spectral_norm(mut self, seed: u64) -> Result<Self> {
+        self.spectral = Some(Spectral::new(&self.mlp, seed)?);
+        Ok(self)
+    }
+
+    /// The same network, which from now on takes a center from each image first: 0 until training sets it to the mean of its images.
+    ///
+    /// What the network can be is the same, for a bias can do as much. What it learns is not: inputs that are nearly always -1, as
+    /// the background of digits is, all pull the weights of a unit the same way. (LeCun et al., *Efficient backprop*, 1998, section 4.3.)
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn with_center(mut self) -> Result<Self> {
+        let weight = &self.mlp.layers()[0].weight;
+        self.center = vec![("center".into(), Var::zeros(weight.dim(1)?, weight.dtype(), weight.device())?)];
+        Ok(self)
     }
 
     /// The shape.
@@ -59,15 +100,16 @@ impl Discriminator {
         self.mlp.parameter_count()
     }
 
-    /// Images `(B, rows * columns)` in `[-1, 1]` -> logits `(B, 1)`, any magnitude.
+    /// Images `(B, rows * columns)` in `[-1, 1]`, each followed by its label as [`one_hot`](crate::one_hot) has it where the network takes
+    /// labels -> logits `(B, 1)`, any magnitude.
     ///
     /// # Errors
     /// When the images do not fit.
     pub fn logits(&self, images: &Tensor) -> Result<Tensor> {
-        Ok(self.mlp.forward(images)?.output().clone())
+        Ok(self.forward(images)?.output().clone())
     }
 
-    /// Images `(B, rows * columns)` in `[-1, 1]` -> the probability of their being real, `(B, 1)` in `[0, 1]`.
+    /// The same images -> the probability of their being real, `(B, 1)` in `[0, 1]`.
     ///
     /// # Errors
     /// When the images do not fit.
@@ -76,12 +118,37 @@ impl Discriminator {
         Ok((self.logits(images)? * 0.5)?.tanh()?.affine(0.5, 0.5)?)
     }
 
-    /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata.
+    fn centered(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        match self.center.first() {
+            None => Ok(images.clone()),
+            Some((_, center)) => images.broadcast_sub(center),
+        }
+    }
+
+    /// The layers as they work.
+    fn layers(&self) -> &[Layer] {
+        self.spectral.as_ref().map_or(self.mlp.layers(), Spectral::normalised)
+    }
+
+    /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata. They are written as they work:
+    /// normalised, and with the center in the first bias.
     ///
     /// # Errors
     /// When a weight is not a finite number, or the device cannot be read.
     pub fn to_bytes(&self, extra: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-        weights::to_bytes(&self.mlp, weights::Kind::Discriminator, &self.config, extra)
+        let mut layers = match &self.spectral {
+            None => self.mlp.layers().to_vec(),
+            Some(spectral) => spectral.layers(&self.mlp)?,
+        };
+        if let Some((_, center)) = self.center.first() {
+            // W (x - c) + b = W x + (b - W c)
+            let Layer { weight, bias, .. } = &layers[0];
+            let shift = weight.matmul(&center.unsqueeze(1)?)?.squeeze(1)?;
+            layers[0].bias = (bias - shift)?;
+        }
+        let tensors = layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]);
+        let names = self.mlp.parameters().iter().map(|(name, _)| name.as_str());
+        weights::to_bytes(names.zip(tensors), weights::Kind::Discriminator, &self.config, extra)
     }
 
     /// From a file that [`Discriminator::to_bytes`] made, or that PyTorch made from the state dict of an `nn.Sequential`;
@@ -98,11 +165,10 @@ impl Discriminator {
                 let [pixels, hidden @ .., 1] = widths else {
                     return None;
                 };
-                let image = weights::image_of(*pixels);
-                Some(DiscriminatorConfig { hidden: hidden.to_vec(), image })
+                Some(DiscriminatorConfig::new(hidden, weights::image_of(*pixels)))
             },
             DiscriminatorConfig::mlp,
-            |config, mlp| Self { config, mlp },
+            |config, mlp| Self { config, mlp, spectral: None, center: Vec::new() },
         )
     }
 }
@@ -111,10 +177,47 @@ impl Network for Discriminator {
     type Pass = MlpPass;
 
     fn forward(&self, images: &Tensor) -> candle_core::Result<MlpPass> {
-        self.mlp.forward(images)
+        mlp(&self.centered(images)?, self.layers())
+    }
+
+    fn forward_with_dropout(
+        &self,
+        images: &Tensor,
+        masks: &[Option<Tensor>],
+    ) -> candle_core::Result<MlpPass> {
+        match masks {
+            [] => self.forward(images),
+            masks => mlp_with_dropout(&self.centered(images)?, self.layers(), masks),
+        }
     }
 
     fn parameters(&self) -> &[(String, Var)] {
         self.mlp.parameters()
+    }
+
+    fn buffers(&self) -> Vec<(String, Var)> {
+        [self.spectral.as_ref().map_or(&[][..], Spectral::buffers), &self.center].concat()
+    }
+
+    fn center_on(&mut self, mean: &Tensor) -> candle_core::Result<()> {
+        match self.center.first() {
+            None => candle_core::bail!("this discriminator has no center"),
+            // A label, which follows the image, stays as it is.
+            Some((_, center)) => center.set(&mean.pad_with_zeros(0, 0, center.dim(0)? - mean.dim(0)?)?),
+        }
+    }
+
+    fn refresh(&mut self) -> candle_core::Result<()> {
+        match &mut self.spectral {
+            None => Ok(()),
+            Some(spectral) => spectral.refresh(&self.mlp),
+        }
+    }
+
+    fn of_parameters(&self, gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
+        match &self.spectral {
+            None => Ok(gradients),
+            Some(spectral) => spectral.of_parameters(gradients),
+        }
     }
 }

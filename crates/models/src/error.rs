@@ -20,6 +20,28 @@ pub enum Error {
         limit: usize,
     },
 
+    /// The network takes no labels.
+    #[error("the generator takes no labels: it was not trained with any")]
+    NoLabels,
+
+    /// There is no such label.
+    #[error("expected a label below {classes}, found {found}")]
+    Label {
+        /// How many kinds of images the network knows.
+        classes: usize,
+        /// What was asked for.
+        found: usize,
+    },
+
+    /// There are more or fewer parameters than the network has.
+    #[error("expected {expected} parameters, found {found}")]
+    ParameterCount {
+        /// How many the network has.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+
     /// The bytes are not a safetensors file.
     #[error("expected a safetensors file, found {length} bytes that are not one")]
     NotSafetensors {

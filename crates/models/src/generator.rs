@@ -5,7 +5,9 @@ use ganlet_ops::{Activation, MlpPass};
 use serde::{Deserialize, Serialize};
 
 use crate::weights::{self, Loaded};
-use crate::{Mlp, MlpConfig, Network, Result, sample_latents};
+use crate::{
+    Error, HiddenActivation, LatentDistribution, Mlp, MlpConfig, Network, Result, one_hot, sample_latents,
+};
 
 /// The shape of a [`Generator`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,24 +15,48 @@ use crate::{Mlp, MlpConfig, Network, Result, sample_latents};
 pub struct GeneratorConfig {
     /// Components of a latent vector.
     pub latent: usize,
+    /// What they are drawn from.
+    #[serde(default)]
+    pub latent_distribution: LatentDistribution,
+    /// Kinds of images that can be asked for by a label, 0 where there are no labels. A label goes in after the latent vector, as
+    /// [`one_hot`] has it.
+    #[serde(default)]
+    pub classes: usize,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
+    /// What is applied to each of them.
+    #[serde(default)]
+    pub activation: HiddenActivation,
     /// Rows and columns of an image, in pixels.
     pub image: [usize; 2],
 }
 
 impl GeneratorConfig {
+    /// Standard normal latents, LeakyReLU, no labels: the fields may be changed.
+    pub fn new(latent: usize, hidden: &[usize], image: [usize; 2]) -> Self {
+        Self {
+            latent,
+            latent_distribution: LatentDistribution::default(),
+            classes: 0,
+            hidden: hidden.to_vec(),
+            activation: HiddenActivation::default(),
+            image,
+        }
+    }
+
     /// Pixels of an image.
     pub fn pixels(&self) -> usize {
         self.image[0].saturating_mul(self.image[1])
     }
 
-    fn mlp(&self) -> MlpConfig {
-        MlpConfig::new(self.latent, &self.hidden, self.pixels(), Activation::Tanh)
+    /// The layers that this makes.
+    pub fn mlp(&self) -> MlpConfig {
+        let input = self.latent.saturating_add(self.classes);
+        MlpConfig::new(input, (&self.hidden, self.activation), (self.pixels(), Activation::Tanh))
     }
 }
 
-/// Latent vectors to images: an [`Mlp`] that ends in Tanh.
+/// Latent vectors, and labels where it takes them, to images: an [`Mlp`] that ends in Tanh.
 #[derive(Clone, Debug)]
 pub struct Generator {
     config: GeneratorConfig,
@@ -66,8 +92,29 @@ impl Generator {
         self.mlp.parameter_count()
     }
 
-    /// Latents `(N, latent)`, standard normal in training -> images `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a
-    /// function of latent `i` alone, to the bit.
+    /// The same network with other weights, in the order of [`Network::parameters`]: their memory is shared.
+    ///
+    /// # Errors
+    /// When there are more or fewer, or a shape differs.
+    pub fn with_parameters(&self, parameters: &[(String, Var)]) -> Result<Self> {
+        let expected = self.mlp.parameters();
+        let [expected_count, count] = [expected.len(), parameters.len()];
+        if expected_count != count {
+            return Err(Error::ParameterCount { expected: expected_count, found: count });
+        }
+        for ((tensor, expected), (_, found)) in expected.iter().zip(parameters) {
+            if expected.shape() != found.shape() {
+                let (expected, found) = (expected.shape().clone(), found.shape().clone());
+                return Err(Error::TensorShape { tensor: tensor.clone(), expected, found });
+            }
+        }
+        let mlp = Mlp::from_parameters(self.config.mlp(), parameters.to_vec());
+        Ok(Self { config: self.config.clone(), mlp })
+    }
+
+    /// Latents `(N, latent)`, from the distribution of the configuration in training -> images `(N, rows * columns)` f32 in
+    /// `[-1, 1]`; image `i` is a function of latent `i` alone, to the bit, and of `i` where there are labels: they then go round, `i
+    /// mod classes`.
     ///
     /// (A matrix product may round a row differently where it has another number of rows. So this always passes a whole
     /// number of blocks, filled up with rows that are dropped.)
@@ -76,25 +123,81 @@ impl Generator {
     /// When the latents do not fit.
     pub fn generate(&self, latents: &Tensor) -> Result<Tensor> {
         let (count, _) = latents.dims2()?;
-        let mut images = Vec::with_capacity(count.div_ceil(BLOCK));
-        for first in (0..count).step_by(BLOCK) {
-            let rows = BLOCK.min(count - first);
-            let block = latents.narrow(0, first, rows)?.pad_with_zeros(0, 0, BLOCK - rows)?;
-            images.push(self.mlp.forward(&block)?.output().narrow(0, 0, rows)?);
-        }
-        match images.is_empty() {
-            true => Ok(self.mlp.forward(latents)?.output().clone()),
-            false => Ok(Tensor::cat(&images, 0)?),
+        match self.config.classes {
+            0 => self.blocks(latents),
+            classes => {
+                self.generate_labelled(latents, &self.labels((0..count).map(|i| (i % classes) as u32))?)
+            }
         }
     }
 
-    /// The numbered samples: `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a function of `seeds[i]` alone, to the bit.
+    /// The same, image `i` being of the kind `labels[i]`: `(N,)` u8 or u32, each below `classes`.
+    ///
+    /// # Errors
+    /// When there are no labels to the network, or latents or labels do not fit.
+    pub fn generate_labelled(&self, latents: &Tensor, labels: &Tensor) -> Result<Tensor> {
+        match self.config.classes {
+            0 => Err(Error::NoLabels),
+            classes => self.blocks(&Tensor::cat(&[latents, &one_hot(labels, classes)?], 1)?),
+        }
+    }
+
+    /// The numbered samples: `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a function of `seeds[i]` alone, to the bit. Where
+    /// there are labels, its label is `seeds[i] mod classes`.
     ///
     /// # Errors
     /// When the device has no room.
     pub fn sample(&self, seeds: &[u64]) -> Result<Tensor> {
-        let device = self.mlp.parameters()[0].1.device();
-        self.generate(&sample_latents(seeds, self.config.latent, device)?)
+        match self.config.classes {
+            0 => self.blocks(&self.latents(seeds)?),
+            classes => {
+                let labels = self.labels(seeds.iter().map(|seed| (seed % classes as u64) as u32))?;
+                self.generate_labelled(&self.latents(seeds)?, &labels)
+            }
+        }
+    }
+
+    /// The numbered samples of the kind `label`; image `i` is a function of `seeds[i]` and `label` alone, to the bit.
+    ///
+    /// # Errors
+    /// When there are no labels to the network, `label` is not below `classes`, or the device has no room.
+    pub fn sample_labelled(&self, seeds: &[u64], label: usize) -> Result<Tensor> {
+        let classes = self.config.classes;
+        match (classes, u32::try_from(label)) {
+            (0, _) => Err(Error::NoLabels),
+            (_, Ok(number)) if label < classes => {
+                self.generate_labelled(&self.latents(seeds)?, &self.labels(seeds.iter().map(|_| number))?)
+            }
+            _ => Err(Error::Label { classes, found: label }),
+        }
+    }
+
+    /// Whole blocks of `input`, the last filled up.
+    fn blocks(&self, input: &Tensor) -> Result<Tensor> {
+        let (count, _) = input.dims2()?;
+        let mut images = Vec::with_capacity(count.div_ceil(BLOCK));
+        for first in (0..count).step_by(BLOCK) {
+            let rows = BLOCK.min(count - first);
+            let block = input.narrow(0, first, rows)?.pad_with_zeros(0, 0, BLOCK - rows)?;
+            images.push(self.mlp.forward(&block)?.output().narrow(0, 0, rows)?);
+        }
+        match images.is_empty() {
+            true => Ok(self.mlp.forward(input)?.output().clone()),
+            false => Ok(Tensor::cat(&images, 0)?),
+        }
+    }
+
+    fn latents(&self, seeds: &[u64]) -> Result<Tensor> {
+        let GeneratorConfig { latent, latent_distribution, .. } = self.config;
+        Ok(sample_latents(seeds, latent, latent_distribution, self.device())?)
+    }
+
+    fn labels(&self, labels: impl Iterator<Item = u32>) -> Result<Tensor> {
+        Ok(Tensor::new(labels.collect::<Vec<_>>(), self.device())?)
+    }
+
+    fn device(&self) -> &Device {
+        self.mlp.parameters()[0].1.device()
     }
 
     /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata.
@@ -102,7 +205,7 @@ impl Generator {
     /// # Errors
     /// When a weight is not a finite number, or the device cannot be read.
     pub fn to_bytes(&self, extra: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-        weights::to_bytes(&self.mlp, weights::Kind::Generator, &self.config, extra)
+        weights::to_bytes(self.mlp.tensors(), weights::Kind::Generator, &self.config, extra)
     }
 
     /// From a file that [`Generator::to_bytes`] made, or that PyTorch made from the state dict of an `nn.Sequential`.
@@ -121,8 +224,7 @@ impl Generator {
                 let [latent, hidden @ .., pixels] = widths else {
                     return None;
                 };
-                let image = weights::image_of(*pixels);
-                Some(GeneratorConfig { latent: *latent, hidden: hidden.to_vec(), image })
+                Some(GeneratorConfig::new(*latent, hidden, weights::image_of(*pixels)))
             },
             GeneratorConfig::mlp,
             |config, mlp| Self { config, mlp },

@@ -1,17 +1,44 @@
 use candle_core::{Device, Result, Tensor};
 use ganlet_random::Stream;
+use serde::{Deserialize, Serialize};
 
 /// What the latents of numbered samples are drawn from: [`Stream`]s of this domain.
 const SAMPLES: u32 = 0x5341_4d50;
 
-/// The latents of the numbered samples: `(N, latent)` f32, standard normal; row `i` is a function of `seeds[i]` alone.
+/// What the components of a latent vector are drawn from, each on its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatentDistribution {
+    /// Normal with mean 0 and variance 1.
+    #[default]
+    Normal,
+    /// Uniform in `[-1, 1)`.
+    Uniform,
+}
+
+impl LatentDistribution {
+    /// Fills `out` with the next numbers of `stream`.
+    pub fn fill(self, stream: &mut Stream, out: &mut [f32]) {
+        match self {
+            Self::Normal => stream.fill_normal(out),
+            Self::Uniform => out.iter_mut().for_each(|x| *x = stream.uniform_in(-1., 1.)),
+        }
+    }
+}
+
+/// The latents of the numbered samples: `(N, latent)` f32; row `i` is a function of `seeds[i]` alone.
 ///
 /// # Errors
 /// When the device has no room.
-pub fn sample_latents(seeds: &[u64], latent: usize, device: &Device) -> Result<Tensor> {
+pub fn sample_latents(
+    seeds: &[u64],
+    latent: usize,
+    distribution: LatentDistribution,
+    device: &Device,
+) -> Result<Tensor> {
     let mut values = vec![0.; seeds.len() * latent];
     for (row, &seed) in values.chunks_exact_mut(latent.max(1)).zip(seeds) {
-        Stream::new(seed, SAMPLES, 0).fill_normal(row);
+        distribution.fill(&mut Stream::new(seed, SAMPLES, 0), row);
     }
     Tensor::from_vec(values, (seeds.len(), latent), device)
 }

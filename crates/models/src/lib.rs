@@ -1,8 +1,8 @@
 //! Generator and discriminator as multi-layer perceptrons, with PyTorch's initialisation and state dicts.
 //!
 //! A [`Generator`] turns latent vectors into images, a [`Discriminator`] images into logits. Both are an [`Mlp`] of
-//! any depth and width: fully connected layers with LeakyReLU(0.2) between them. Their initial weights are those that PyTorch's
-//! `nn.Linear` would draw, a function of the seed alone. Their files are safetensors with the names that PyTorch's `nn.Sequential`
+//! any depth and width: fully connected layers with LeakyReLU, ReLU or maxout between them. Either may take a label beside its input.
+//! Their initial weights are those that PyTorch's `nn.Linear` would draw, a function of the seed alone. Their files are safetensors with the names that PyTorch's `nn.Sequential`
 //! gives, so `G.load_state_dict(load_file("generator.safetensors"))` works as it is, and hold their own
 //! configuration, so that nothing else is needed to load them.
 //!
@@ -11,7 +11,7 @@
 //! use ganlet_models::{Generator, GeneratorConfig};
 //!
 //! # fn main() -> ganlet_models::Result<()> {
-//! let config = GeneratorConfig { latent: 64, hidden: vec![256, 256], image: [28, 28] };
+//! let config = GeneratorConfig::new(64, &[256, 256], [28, 28]);
 //! let generator = Generator::new(config, 0, &Device::Cpu)?;
 //! assert_eq!(generator.parameter_count(), 283_920);
 //!
@@ -29,15 +29,20 @@
 mod discriminator;
 mod error;
 mod generator;
+mod hidden;
+mod labels;
 mod latents;
 mod mlp;
 mod network;
+mod spectral;
 mod weights;
 
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use error::{Error, Result};
 pub use generator::{Generator, GeneratorConfig};
-pub use latents::sample_latents;
-pub use mlp::{LEAKY_SLOPE, Mlp, MlpConfig};
+pub use hidden::{HiddenActivation, LEAKY_SLOPE};
+pub use labels::one_hot;
+pub use latents::{LatentDistribution, sample_latents};
+pub use mlp::{Mlp, MlpConfig};
 pub use network::{Autograd, AutogradPass, Network, Pass};
 pub use weights::Loaded;

@@ -2,10 +2,7 @@ use candle_core::{Device, Tensor, Var};
 use ganlet_ops::{Activation, Layer, MlpPass, mlp};
 use ganlet_random::Stream;
 
-use crate::{Error, Result};
-
-/// The slope of the LeakyReLU between the layers, for negative inputs.
-pub const LEAKY_SLOPE: f32 = 0.2;
+use crate::{Error, HiddenActivation, Result};
 
 /// The most weights that a network may have: 4 GiB of f32.
 const MAX_PARAMETERS: usize = 1 << 30;
@@ -18,24 +15,40 @@ const INITIAL_WEIGHTS: u32 = 0x494e_4954;
 pub struct MlpConfig {
     /// The widths from input to output; `n + 1` of them make `n` layers.
     pub widths: Vec<usize>,
-    /// What is applied to the last layer; LeakyReLU with [`LEAKY_SLOPE`] is to the others.
+    /// What is applied to every layer but the last.
+    pub hidden: HiddenActivation,
+    /// What is applied to the last layer: an activation of single numbers.
     pub output: Activation,
 }
 
 impl MlpConfig {
-    /// `input`, the hidden widths, `output`.
-    pub(crate) fn new(input: usize, hidden: &[usize], output: usize, activation: Activation) -> Self {
-        let widths = std::iter::once(input).chain(hidden.iter().copied()).chain([output]).collect();
-        Self { widths, output: activation }
+    /// `input`, the hidden widths, `output`, with an activation for the hidden layers and one for the last.
+    pub(crate) fn new(
+        input: usize,
+        hidden: (&[usize], HiddenActivation),
+        output: (usize, Activation),
+    ) -> Self {
+        let widths = std::iter::once(input).chain(hidden.0.iter().copied()).chain([output.0]).collect();
+        Self { widths, hidden: hidden.1, output: output.1 }
     }
 
     /// The parameters' names and shapes: `0.weight (out, in)`, `0.bias (out,)`, `2.weight`, ... as PyTorch's `nn.Sequential`
-    /// numbers them, an activation taking a number of its own.
+    /// numbers them, an activation taking a number of its own. Of a maxout layer with k pieces, `out` is k times its width.
     pub fn parameters(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
-        self.widths.windows(2).enumerate().flat_map(|(layer, pair)| {
+        let last = self.widths.len().saturating_sub(2);
+        self.widths.windows(2).enumerate().flat_map(move |(layer, pair)| {
+            let pieces = if layer == last { 1 } else { self.hidden.pieces() };
+            let rows = pair[1].saturating_mul(pieces);
             let [weight, bias] = ["weight", "bias"].map(|kind| format!("{}.{kind}", 2 * layer));
-            [(weight, vec![pair[1], pair[0]]), (bias, vec![pair[1]])]
+            [(weight, vec![rows, pair[0]]), (bias, vec![rows])]
         })
+    }
+
+    /// The number of weights and biases.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters()
+            .map(|(_, shape)| shape.into_iter().fold(1, usize::saturating_mul))
+            .fold(0, usize::saturating_add)
     }
 
     /// Checks that there is a layer and that each has inputs, outputs, and no more weights than can be held.
@@ -53,7 +66,7 @@ impl MlpConfig {
     }
 }
 
-/// A multi-layer perceptron: fully connected layers with LeakyReLU between them, as one operation ([`mlp`](fn@mlp)).
+/// A multi-layer perceptron: fully connected layers with an activation after each, as one operation ([`mlp`](fn@mlp)).
 #[derive(Clone, Debug)]
 pub struct Mlp {
     config: MlpConfig,
@@ -96,13 +109,13 @@ impl Mlp {
             .map(|(pair, number)| Layer {
                 weight: pair[0].1.as_tensor().clone(),
                 bias: pair[1].1.as_tensor().clone(),
-                activation: if number == last { config.output } else { Activation::LeakyRelu(LEAKY_SLOPE) },
+                activation: if number == last { config.output } else { config.hidden.activation() },
             })
             .collect();
         Self { config, parameters, layers }
     }
 
-    /// The widths and the last activation.
+    /// The widths and the activations.
     pub fn config(&self) -> &MlpConfig {
         &self.config
     }
@@ -112,7 +125,12 @@ impl Mlp {
         &self.parameters
     }
 
-    /// The layers from input to output, with the weights as they are now.
+    /// The parameters as plain tensors.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.parameters.iter().map(|(name, var)| (name.as_str(), var.as_tensor()))
+    }
+
+    /// The layers from input to output; their tensors are the parameters themselves.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }

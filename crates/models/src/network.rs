@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor, Var};
 use candle_nn::Module;
-use ganlet_ops::MlpPass;
+use ganlet_ops::{LayerGradients, MlpPass};
 
 /// What training asks of a generator or a discriminator: to be passed through, forward and backward.
 ///
@@ -18,6 +18,47 @@ pub trait Network {
 
     /// The parameters with their names, always in the same order.
     fn parameters(&self) -> &[(String, Var)];
+
+    /// Passes `input` through, the input of layer `i` times `masks[i]` where there is one: `(B, in)`, 0 for what is dropped.
+    ///
+    /// # Errors
+    /// When the input or a mask does not fit, or there are masks and the network has no layers to mask.
+    fn forward_with_dropout(&self, input: &Tensor, masks: &[Option<Tensor>]) -> Result<Self::Pass> {
+        match masks.iter().all(Option::is_none) {
+            true => self.forward(input),
+            false => candle_core::bail!("this network has no dropout"),
+        }
+    }
+
+    /// What a training changes beside the parameters, and must not forget.
+    fn buffers(&self) -> Vec<(String, Var)> {
+        Vec::new()
+    }
+
+    /// Called before the first step of a recipe that says so, with the mean of the training images `(D,)` in `[-1, 1]`: from now on it
+    /// is taken from every image first.
+    ///
+    /// # Errors
+    /// When the network does not know how.
+    fn center_on(&mut self, _mean: &Tensor) -> Result<()> {
+        candle_core::bail!("this network cannot center its input")
+    }
+
+    /// Called in training before each pass whose parameters may have changed: what a network derives from them, it derives anew.
+    ///
+    /// # Errors
+    /// When it cannot.
+    fn refresh(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// From the gradients that a pass gives, which may be for what was derived from the parameters, to those for the parameters.
+    ///
+    /// # Errors
+    /// When they are not of this network.
+    fn of_parameters(&self, gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        Ok(gradients)
+    }
 }
 
 /// One pass through a network, whose gradients can be asked for.
@@ -42,6 +83,23 @@ pub trait Pass: Sized {
     /// # Errors
     /// When the gradient does not have the output's shape.
     fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor>;
+
+    /// Adds to `gradients`, those for the parameters in their order, the gradients of a penalty on the input's gradient.
+    ///
+    /// `penalty` is given the gradient of the sum of the outputs for the input, `(B, in)`, and returns that of the penalty for *it*, in the
+    /// same shape.
+    ///
+    /// # Errors
+    /// When shapes do not fit, or the network's gradient cannot be differentiated again.
+    fn add_penalty(
+        &self,
+        _penalty: impl FnOnce(&Tensor) -> Result<Tensor>,
+        _gradients: &mut [Tensor],
+    ) -> Result<()> {
+        candle_core::bail!(
+            "the gradient of this network cannot be differentiated: no penalty on it can be trained with"
+        )
+    }
 }
 
 impl Pass for MlpPass {
@@ -63,6 +121,25 @@ impl Pass for MlpPass {
 
     fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
         self.input_gradient(gradient)
+    }
+
+    fn add_penalty(
+        &self,
+        penalty: impl FnOnce(&Tensor) -> Result<Tensor>,
+        gradients: &mut [Tensor],
+    ) -> Result<()> {
+        let pass = self.input_gradient_pass(&self.output().ones_like()?)?;
+        let tangent = penalty(pass.gradient())?;
+        let (pairs, _) = gradients.as_chunks_mut::<2>();
+        let mut layers: Vec<_> = pairs
+            .iter()
+            .map(|[weight, bias]| LayerGradients { weight: weight.clone(), bias: bias.clone() })
+            .collect();
+        pass.add_parameter_gradients(&tangent, &mut layers)?;
+        for (pair, LayerGradients { weight, bias }) in pairs.iter_mut().zip(layers) {
+            *pair = [weight, bias];
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use candle_core::{Device, Shape, Var};
+use candle_core::{Device, Shape, Tensor, Var};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -52,8 +52,8 @@ pub struct Loaded<N> {
     pub assumed: Option<String>,
 }
 
-pub(crate) fn to_bytes(
-    mlp: &Mlp,
+pub(crate) fn to_bytes<'a>(
+    parameters: impl Iterator<Item = (&'a str, &'a Tensor)>,
     kind: Kind,
     config: &impl Serialize,
     extra: &BTreeMap<String, String>,
@@ -61,13 +61,11 @@ pub(crate) fn to_bytes(
     let description = Description { network: kind.name().to_owned(), config, metadata: extra.clone() };
     let json = serde_json::to_string(&description).map_err(Error::SerializeConfig)?;
     let metadata = HashMap::from([(METADATA.to_owned(), json)]);
-    let tensors = mlp
-        .parameters()
-        .iter()
-        .map(|(name, var)| {
-            let values = finite(name, var.flatten_all()?.to_vec1::<f32>()?)?;
+    let tensors = parameters
+        .map(|(name, tensor)| {
+            let values = finite(name, tensor.flatten_all()?.to_vec1::<f32>()?)?;
             let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
-            Ok((name, var.dims().to_vec(), bytes))
+            Ok((name, tensor.dims().to_vec(), bytes))
         })
         .collect::<Result<Vec<_>>>()?;
     let views = tensors

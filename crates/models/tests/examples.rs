@@ -18,8 +18,7 @@ fn example(name: &str) -> Command {
 fn sample() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("generator.safetensors");
-    let config = GeneratorConfig { latent: 4, hidden: vec![5], image: [2, 3] };
-    let generator = Generator::new(config, 0, &Device::Cpu).unwrap();
+    let generator = Generator::new(GeneratorConfig::new(4, &[5], [2, 3]), 0, &Device::Cpu).unwrap();
     std::fs::write(&path, generator.to_bytes(&Default::default()).unwrap()).unwrap();
 
     let output = example("sample").arg(&path).output().unwrap();

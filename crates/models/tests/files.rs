@@ -7,7 +7,7 @@ use ganlet_models::{Discriminator, DiscriminatorConfig, Error, Generator, Genera
 use safetensors::tensor::{Dtype, TensorView};
 
 fn generator() -> Generator {
-    let config = GeneratorConfig { latent: 3, hidden: vec![5, 4], image: [2, 3] };
+    let config = GeneratorConfig::new(3, &[5, 4], [2, 3]);
     Generator::new(config, 0, &Device::Cpu).unwrap()
 }
 
@@ -40,7 +40,7 @@ fn a_network_survives_its_file() {
     };
     assert_eq!(flat(&loaded.network), flat(&generator()));
 
-    let config = DiscriminatorConfig { hidden: vec![5], image: [2, 3] };
+    let config = DiscriminatorConfig::new(&[5], [2, 3]);
     let discriminator = Discriminator::new(config.clone(), 0, &Device::Cpu).unwrap();
     let bytes = discriminator.to_bytes(&BTreeMap::new()).unwrap();
     assert_eq!(*Discriminator::from_bytes(&bytes, &Device::Cpu).unwrap().network.config(), config);
@@ -54,7 +54,7 @@ fn a_file_of_pytorchs_is_read_by_its_shapes() {
         None,
     ));
     let loaded = loaded.unwrap();
-    let expected = GeneratorConfig { latent: 3, hidden: vec![7], image: [3, 3] };
+    let expected = GeneratorConfig::new(3, &[7], [3, 3]);
     assert_eq!(*loaded.network.config(), expected);
     assert!(loaded.assumed.unwrap().contains("[3, 7, 9]"));
     let oblong = read(&file(&[("0.weight", &[6, 3]), ("0.bias", &[6])], None)).unwrap();

@@ -2,19 +2,20 @@
 
 use candle_core::{DType, Device, Tensor};
 use ganlet_models::{
-    Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, Network, sample_latents,
+    Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, LatentDistribution, Network,
+    sample_latents,
 };
 use ganlet_ops::testing::devices;
 
 const CPU: Device = Device::Cpu;
 
 fn generator(hidden: &[usize]) -> Generator {
-    let config = GeneratorConfig { latent: 64, hidden: hidden.to_vec(), image: [28, 28] };
+    let config = GeneratorConfig::new(64, hidden, [28, 28]);
     Generator::new(config, 0, &CPU).unwrap()
 }
 
 fn discriminator(hidden: &[usize]) -> Discriminator {
-    let config = DiscriminatorConfig { hidden: hidden.to_vec(), image: [28, 28] };
+    let config = DiscriminatorConfig::new(hidden, [28, 28]);
     Discriminator::new(config, 0, &CPU).unwrap()
 }
 
@@ -61,7 +62,7 @@ fn initial_weights_are_uniform_in_pytorchs_range() {
         }
     }
     let first = |seed| {
-        let config = GeneratorConfig { latent: 4, hidden: vec![3], image: [2, 2] };
+        let config = GeneratorConfig::new(4, &[3], [2, 2]);
         let generator = Generator::new(config, seed, &CPU).unwrap();
         generator.parameters()[0].1.flatten_all().unwrap().to_vec1::<f32>().unwrap()
     };
@@ -71,7 +72,7 @@ fn initial_weights_are_uniform_in_pytorchs_range() {
 
 #[test]
 fn outputs_have_their_shapes_and_ranges() {
-    let latents = (sample_latents(&[1, 2, 3], 64, &CPU).unwrap() * 100.).unwrap();
+    let latents = (sample_latents(&[1, 2, 3], 64, LatentDistribution::Normal, &CPU).unwrap() * 100.).unwrap();
     let images = generator(&[256, 256]).generate(&latents).unwrap();
     assert_eq!(images.dims(), [3, 784]);
     assert!(images.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() <= 1.);
@@ -105,7 +106,7 @@ fn a_sample_is_a_function_of_its_seed_alone() {
 #[test]
 fn impossible_shapes_are_errors() {
     let new = |latent, hidden: &[usize], image| {
-        Generator::new(GeneratorConfig { latent, hidden: hidden.to_vec(), image }, 0, &CPU)
+        Generator::new(GeneratorConfig::new(latent, hidden, image), 0, &CPU)
     };
     assert!(matches!(new(0, &[8], [2, 2]), Err(Error::ZeroWidth { .. })));
     assert!(matches!(new(4, &[8, 0], [2, 2]), Err(Error::ZeroWidth { .. })));
@@ -118,7 +119,7 @@ fn impossible_shapes_are_errors() {
 
 #[test]
 fn networks_are_the_same_on_every_device() {
-    let config = GeneratorConfig { latent: 8, hidden: vec![40, 30], image: [5, 6] };
+    let config = GeneratorConfig::new(8, &[40, 30], [5, 6]);
     let expected = Generator::new(config.clone(), 3, &CPU).unwrap().sample(&[1, 2, 3]).unwrap();
     for device in devices() {
         let generator = Generator::new(config.clone(), 3, &device).unwrap();

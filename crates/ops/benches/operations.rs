@@ -8,8 +8,8 @@ use std::hint::black_box;
 use candle_core::{Device, Result, Tensor, Var};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ganlet_ops::{
-    Activation, AdamStep, Layer, adam_step, bce_with_logits, denormalize, gather_normalize, linear, matmul,
-    mlp, normalize,
+    Activation, AdamStep, Layer, SgdStep, adam_step, average_step, bce_with_logits, denormalize,
+    gather_normalize, limit_norms, linear, matmul, mlp, normalize, sgd_step, spectral_norm,
 };
 
 /// The program's allocator: with the system's, large results are mapped anew each time.
@@ -22,7 +22,7 @@ const HIDDEN: usize = 256;
 const IMAGES: usize = 60_000;
 const LEAKY: Activation = Activation::LeakyRelu(0.2);
 
-criterion_group!(benches, products, layers, networks, losses, adam, batches);
+criterion_group!(benches, products, layers, networks, penalties, losses, adam, updates, batches);
 criterion_main!(benches);
 
 /// `(rows, cols)` in `[-1, 1)`.
@@ -77,6 +77,37 @@ fn networks(c: &mut Criterion) {
     measure(c, "mlp: forward and the input's gradient", || mlp(&x, &layers)?.input_gradient(&gradient));
 }
 
+/// The gradient of R1 for the weights, and the products that it is made of.
+fn penalties(c: &mut Criterion) {
+    let widths = [(PIXELS, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 1)];
+    let layers = widths.map(|(inputs, outputs)| {
+        let [weight, bias] = weights(outputs, inputs);
+        Layer { weight, bias, activation: if outputs == 1 { Activation::Identity } else { LEAKY } }
+    });
+    let pass = mlp(&tensor(BATCH, PIXELS), &layers).unwrap();
+    let mut gradients = pass.parameter_gradients(&tensor(BATCH, 1)).unwrap();
+    let seed = tensor(BATCH, 1);
+    measure(c, "penalty: R1 beside a pass", || {
+        let slope = pass.input_gradient_pass(&seed)?;
+        slope.add_parameter_gradients(slope.gradient(), &mut gradients)
+    });
+
+    let (below, above): (Vec<_>, Vec<_>) =
+        widths.map(|(inputs, outputs)| (tensor(BATCH, inputs), tensor(BATCH, outputs))).into_iter().unzip();
+    measure(c, "penalty: its products alone", || {
+        for at in [2, 1, 0] {
+            black_box(matmul(&above[at], &layers[at].weight)?);
+        }
+        for at in [0, 1, 2] {
+            black_box(matmul(&above[at].t()?, &below[at])?);
+            if at < 2 {
+                black_box(matmul(&below[at], &layers[at].weight.t()?)?);
+            }
+        }
+        Ok(())
+    });
+}
+
 fn losses(c: &mut Criterion) {
     let logits = Var::from_tensor(&tensor(BATCH, 1)).unwrap();
     measure(c, "bce: forward, 100 logits", || bce_with_logits(&logits.detach(), 1.));
@@ -94,6 +125,20 @@ fn adam(c: &mut Criterion) {
             adam_step(&parameter, &gradient, &m, &v, &step)
         });
     }
+}
+
+/// What else changes a weight.
+fn updates(c: &mut Criterion) {
+    let parameter = Var::from_tensor(&tensor(HIDDEN, PIXELS)).unwrap();
+    let [gradient, velocity, average] = [(); 3].map(|()| tensor(HIDDEN, PIXELS));
+    let step = SgdStep { learning_rate: 1e-6, momentum: 0.5 };
+    measure(c, "sgd: 256 x 784 weights", || sgd_step(&parameter, &gradient, &velocity, &step));
+    measure(c, "average: 256 x 784 weights", || average_step(&average, &parameter, 0.999));
+    measure(c, "limit norms: 256 x 784 weights", || limit_norms(&parameter, 100.));
+    let u = tensor(1, HIDDEN).squeeze(0).unwrap();
+    measure(c, "spectral norm: 256 x 784 weights", || spectral_norm(&parameter, &u));
+    let norm = spectral_norm(&parameter, &u).unwrap();
+    measure(c, "spectral norm: gradient, 256 x 784 weights", || norm.weight_gradient(&gradient));
 }
 
 fn batches(c: &mut Criterion) {

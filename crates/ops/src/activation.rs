@@ -1,32 +1,60 @@
 use candle_core::{Result, Tensor};
 
+use crate::reference;
+
 /// What a layer applies to each of its outputs.
 ///
-/// Every one of them has a derivative that can be told from its *result*, so a backward pass needs no input kept.
+/// The derivative can be told from the *result*, so a backward pass needs no input kept; of [`Activation::Maxout`] it needs to know which
+/// piece won.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// `x`
     Identity,
-    /// `x` where positive, else `slope * x`; the slope is positive, and is the derivative at 0 as in PyTorch.
+    /// `x` where positive, else `slope * x`; the slope is not negative, and is the derivative at 0 as in PyTorch. With slope 0 it is
+    /// the ReLU.
     LeakyRelu(f32),
     /// The hyperbolic tangent, in `[-1, 1]`.
     Tanh,
     /// `1 / (1 + exp(-x))`, in `[0, 1]`.
     Sigmoid,
+    /// The maximum of so many pieces, 1 to 256: Goodfellow et al., *Maxout networks* (ICML 2013).
+    ///
+    /// The layer's weight has a row, and its bias an element, for each piece: unit j is the maximum over the rows `j * pieces..(j + 1) *
+    /// pieces`. Where several are the maximum, the gradient goes to the first.
+    Maxout(usize),
 }
 
 impl Activation {
-    /// Refuses a slope that is not positive: the result would not tell the sign of what it was made from.
+    /// Refuses a negative slope, whose result would not tell the sign of what it was made from, and pieces that a byte cannot number.
     pub(crate) fn check(self, op: &str) -> Result<()> {
         match self {
-            Self::LeakyRelu(slope) if slope.is_nan() || slope <= 0. => {
-                candle_core::bail!("{op}: expected a LeakyReLU with a positive slope, found {slope}")
+            Self::LeakyRelu(slope) if slope.is_nan() || slope < 0. => {
+                candle_core::bail!("{op}: expected a LeakyReLU with a slope of at least 0, found {slope}")
+            }
+            Self::Maxout(pieces) if !(1..=256).contains(&pieces) => {
+                candle_core::bail!("{op}: expected a maxout of 1 to 256 pieces, found {pieces}")
             }
             _ => Ok(()),
         }
     }
 
-    /// Adds `bias` to `row` and applies the activation, in place.
+    /// The rows of the weight that make one unit.
+    pub(crate) fn pieces(self) -> usize {
+        match self {
+            Self::Maxout(pieces) => pieces,
+            _ => 1,
+        }
+    }
+
+    /// Whether the derivative is constant between kinks, so that a gradient can be differentiated without a derivative of it.
+    pub(crate) fn is_piecewise_linear(self) -> bool {
+        match self {
+            Self::Identity | Self::LeakyRelu(_) | Self::Maxout(_) => true,
+            Self::Tanh | Self::Sigmoid => false,
+        }
+    }
+
+    /// Adds `bias` to `row` and applies the activation, in place. (Of a maxout's row these are the pieces: see [`crate::maxout`].)
     #[inline(always)]
     pub(crate) fn apply(self, row: &mut [f32], bias: &[f32]) {
         #[inline(always)]
@@ -36,14 +64,14 @@ impl Activation {
             }
         }
         match self {
-            Self::Identity => map(row, bias, |x| x),
+            Self::Identity | Self::Maxout(_) => map(row, bias, |x| x),
             Self::LeakyRelu(slope) => map(row, bias, |x| if x > 0. { x } else { slope * x }),
             Self::Tanh => map(row, bias, tanh),
             Self::Sigmoid => map(row, bias, sigmoid),
         }
     }
 
-    /// Multiplies `grad` by the derivative, told from the result `y`.
+    /// Multiplies `grad` by the derivative, told from the result `y`. (A maxout's is 1, for the piece that won.)
     #[inline(always)]
     pub(crate) fn backward(self, y: &[f32], grad: &mut [f32]) {
         #[inline(always)]
@@ -53,7 +81,7 @@ impl Activation {
             }
         }
         match self {
-            Self::Identity => {}
+            Self::Identity | Self::Maxout(_) => {}
             Self::LeakyRelu(slope) => map(y, grad, |y| if y > 0. { 1. } else { slope }),
             Self::Tanh => map(y, grad, |y| 1. - y * y),
             Self::Sigmoid => map(y, grad, |y| y * (1. - y)),
@@ -64,6 +92,7 @@ impl Activation {
     pub(crate) fn reference(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Identity => Ok(x.clone()),
+            Self::Maxout(pieces) => reference::select(x, &reference::winners(&x.detach(), pieces)?),
             Self::LeakyRelu(slope) => x.gt(0.)?.where_cond(x, &(x * f64::from(slope))?),
             Self::Tanh => x.tanh(),
             // `0.5 tanh(x / 2) + 0.5`: the same function, and differentiable in candle.

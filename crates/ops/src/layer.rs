@@ -5,6 +5,7 @@
 use crate::Activation;
 use crate::cpu::vectorized;
 use crate::matmul::{Mat, matmul, matmul_in_halves};
+use crate::parallel::for_each_chunk;
 
 /// `activation(x Wᵀ + b)`.
 pub(crate) fn forward(
@@ -22,62 +23,92 @@ pub(crate) fn forward(
     )
 }
 
-/// The gradient before the activation, from that after it: `grad * activation'(y)`.
-pub(crate) fn pre_activation(activation: Activation, y: &[f32], grad: &[f32]) -> Vec<f32> {
-    let mut pre = grad.to_vec();
-    vectorized(
-        #[inline(always)]
-        || activation.backward(y, &mut pre),
-    );
-    pre
-}
-
-/// The backward pass of a layer.
+/// What a gradient is multiplied by on its way from a layer's input to before the activation below: `mask * activation'(y)`.
+///
+/// Each is `(B, width)`, and so is what it is multiplied onto.
 #[derive(Clone, Copy)]
-pub(crate) struct Backward<'a> {
-    /// The gradient before the layer's activation: [`pre_activation`] of the gradient that reached the layer.
-    pub(crate) pre: &'a [f32],
-    pub(crate) x: &'a [f32],
-    pub(crate) weight: &'a [f32],
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    /// Whether the gradients of weight and bias are wanted.
-    pub(crate) parameters: bool,
-    /// Whether that of the input is, and the activation that made it: the gradient is that *before* this activation.
-    pub(crate) input: Option<Activation>,
+pub(crate) struct Slope<'a> {
+    pub(crate) activation: Activation,
+    /// What the activation made.
+    pub(crate) y: &'a [f32],
+    /// What this was multiplied by before the layer was given it.
+    pub(crate) mask: Option<&'a [f32]>,
+    pub(crate) width: usize,
 }
 
-/// The gradients of a layer, empty where they were not wanted.
-#[derive(Default)]
-pub(crate) struct Gradients {
-    pub(crate) input: Vec<f32>,
-    pub(crate) weight: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
-}
-
-impl Backward<'_> {
-    /// Computes all that is wanted.
-    pub(crate) fn run(self) -> Gradients {
-        let Self { pre, x, weight, inputs, outputs, parameters, input } = self;
-        let mut gradients = Gradients::default();
-        let pre_mat = Mat::new(pre, outputs);
-        if let Some(below) = input {
-            gradients.input = matmul_in_halves(
-                pre_mat,
-                Mat::new(weight, inputs),
-                #[inline(always)]
-                |row, column, grad| {
-                    let from = row * inputs + column;
-                    below.backward(&x[from..from + grad.len()], grad);
-                },
-            );
+impl Slope<'_> {
+    /// Multiplies it onto `values`, which stand in `row` from `column` on.
+    #[inline(always)]
+    fn multiply(&self, row: usize, column: usize, values: &mut [f32]) {
+        let range = row * self.width + column..row * self.width + column + values.len();
+        if let Some(mask) = self.mask {
+            multiply(values, &mask[range.clone()]);
         }
-        if parameters {
-            gradients.weight = matmul(pre_mat.transposed(), Mat::new(x, inputs), |_, _, _| {});
-            gradients.bias = sum_rows(pre, outputs);
-        }
-        gradients
+        self.activation.backward(&self.y[range], values);
     }
+
+    /// Multiplies it onto a copy of all of `gradient`.
+    pub(crate) fn times(&self, gradient: &[f32]) -> Vec<f32> {
+        let mut product = gradient.to_vec();
+        vectorized(
+            #[inline(always)]
+            || self.multiply(0, 0, &mut product),
+        );
+        product
+    }
+}
+
+/// The gradient for a layer's input, multiplied by its `slope`: that before the activation below.
+///
+/// `pre` is the gradient before the layer's own activation, `(B, out)`.
+pub(crate) fn input_gradient(pre: &[f32], weight: &[f32], outputs: usize, slope: Slope) -> Vec<f32> {
+    matmul_in_halves(
+        Mat::new(pre, outputs),
+        Mat::new(weight, slope.width),
+        #[inline(always)]
+        |row, column, gradient| slope.multiply(row, column, gradient),
+    )
+}
+
+/// How what is above a layer changes with its input: `change`, `(B, in)`, times the weight's transpose, multiplied by the `slope`.
+pub(crate) fn tangent(change: &[f32], weight: &[f32], inputs: usize, slope: Slope) -> Vec<f32> {
+    matmul(
+        Mat::new(change, inputs),
+        Mat::new(weight, inputs).transposed(),
+        #[inline(always)]
+        |row, column, values| slope.multiply(row, column, values),
+    )
+}
+
+/// The gradients for a layer's weight and bias, from that before its activation and its input.
+pub(crate) fn parameter_gradients(
+    pre: &[f32],
+    x: &[f32],
+    inputs: usize,
+    outputs: usize,
+) -> (Vec<f32>, Vec<f32>) {
+    let weight = matmul(Mat::new(pre, outputs).transposed(), Mat::new(x, inputs), |_, _, _| {});
+    (weight, sum_rows(pre, outputs))
+}
+
+/// Multiplies `factors` onto `values`.
+#[inline(always)]
+fn multiply(values: &mut [f32], factors: &[f32]) {
+    for (value, factor) in values.iter_mut().zip(factors) {
+        *value *= factor;
+    }
+}
+
+/// `x` times `mask`, element by element.
+pub(crate) fn masked(x: &[f32], mask: &[f32]) -> Vec<f32> {
+    let mut product = x.to_vec();
+    for_each_chunk(1, [&mut product[..]], 1, |start, [product]| {
+        vectorized(
+            #[inline(always)]
+            || multiply(product, &mask[start..]),
+        );
+    });
+    product
 }
 
 /// The sum of the rows of a matrix of `width` columns.

@@ -7,10 +7,14 @@
 //! | operation | is | gradient |
 //! |---|---|---|
 //! | [`linear`](fn@linear) | `activation(x Wᵀ + b)` | for `x`, `W` and `b`, from the output alone |
-//! | [`mlp`](fn@mlp) | several of these in turn | the same, by hand: without the copies that candle makes |
+//! | [`mlp`](fn@mlp), [`mlp_with_dropout`] | several of these in turn | the same, by hand: without the copies that candle makes |
+//! | [`InputGradientPass`] | the gradient of an [`mlp`](fn@mlp) for its input | for `W`: the second-order part of gradient penalties |
 //! | [`matmul`](fn@matmul) | the matrix product that both are made of, alone | for both factors |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
-//! | [`adam_step`] | one step of Adam, in place | - |
+//! | [`adam_step`], [`sgd_step`] | one step of Adam, or of gradient descent with momentum, in place | - |
+//! | [`average_step`] | one step of an exponential moving average, in place | - |
+//! | [`limit_norms`] | rows scaled down to a largest norm, in place | - |
+//! | [`spectral_norm`] | a weight divided by its largest singular value | for the weight |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
 //! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
 //!
@@ -36,25 +40,38 @@
 
 mod activation;
 mod adam;
+mod average;
 mod bce;
 mod cpu;
+mod dot;
+mod input_gradient;
+mod joint;
 mod layer;
 mod linear;
 mod matmul;
+mod maxout;
 mod mlp;
+mod norms;
 mod parallel;
 mod pixels;
 mod pool;
 mod product;
 pub mod reference;
+mod sgd;
+mod spectral;
 #[doc(hidden)]
 pub mod testing;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
+pub use average::average_step;
 pub use bce::bce_with_logits;
+pub use input_gradient::InputGradientPass;
 pub use linear::linear;
-pub use mlp::{Layer, LayerGradients, MlpPass, mlp};
+pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
+pub use norms::limit_norms;
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
 pub use product::matmul;
+pub use sgd::{SgdStep, sgd_step};
+pub use spectral::{SpectralNorm, spectral_norm};

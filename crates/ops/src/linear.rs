@@ -1,15 +1,16 @@
-use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use crate::activation::Activation;
 use crate::cpu::{applies, slice, with_slices};
-use crate::layer::{self, Backward};
-use crate::reference;
+use crate::layer::{self, Slope};
+use crate::{maxout, reference};
 
 const NAME: &str = "linear";
 
 /// A fully connected layer with its activation: `activation(x Wᵀ + b)`.
 ///
-/// `x` is `(B, in)`, `weight` `(out, in)` as PyTorch's `nn.Linear` keeps it, `bias` `(out,)`; the result is `(B, out)`.
+/// `x` is `(B, in)`, `weight` `(out, in)` as PyTorch's `nn.Linear` keeps it, `bias` `(out,)`; the result is `(B, out)`. (With
+/// [`Activation::Maxout`] of k pieces, `weight` is `(out * k, in)` and `bias` `(out * k,)`.)
 /// On a CPU in f32 the bias and the activation are applied to the product while it is in the cache. The backward pass
 /// keeps nothing beyond the arguments and the result, and computes only those gradients that an argument asks for: pass
 /// detached weights and theirs cost nothing.
@@ -17,25 +18,42 @@ const NAME: &str = "linear";
 /// # Errors
 /// When a rank is not as above, the sizes or dtypes do not fit, or devices differ.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
-    check_shapes(NAME, x.dims2()?.1, weight, bias)?;
-    activation.check(NAME)?;
+    check_shapes(NAME, x.dims2()?.1, weight, bias, activation)?;
+    if let Activation::Maxout(pieces) = activation {
+        let z = linear(x, weight, bias, Activation::Identity)?;
+        return maxout::select(&z, &maxout::winners(&z.detach(), pieces)?);
+    }
     if !applies(&[x, weight, bias]) {
         return reference::linear(x, weight, bias, activation);
     }
     x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear { activation })
 }
 
-/// Checks `weight (out, inputs)` and `bias (out,)`, and gives `out`.
-pub(crate) fn check_shapes(op: &str, inputs: usize, weight: &Tensor, bias: &Tensor) -> Result<usize> {
+/// Checks `weight (out, inputs)`, `bias (out,)` and the activation, and gives the number of units, which with a maxout are fewer than `out`.
+pub(crate) fn check_shapes(
+    op: &str,
+    inputs: usize,
+    weight: &Tensor,
+    bias: &Tensor,
+    activation: Activation,
+) -> Result<usize> {
+    activation.check(op)?;
     let (outputs, expected) = weight.dims2()?;
-    if inputs == expected && inputs > 0 && bias.dims() == [outputs] {
-        return Ok(outputs);
+    if inputs != expected || inputs == 0 || bias.dims() != [outputs] {
+        candle_core::bail!(
+            "{op}: for an input of {inputs} columns expected a weight (out, {inputs}), of at least one column, and a bias (out,), found {:?} and {:?}",
+            weight.shape(),
+            bias.shape()
+        );
     }
-    Err(Error::msg(format!(
-        "{op}: for an input of {inputs} columns expected a weight (out, {inputs}), of at least one column, and a bias (out,), found {:?} and {:?}",
-        weight.shape(),
-        bias.shape()
-    )))
+    let pieces = activation.pieces();
+    if !outputs.is_multiple_of(pieces) {
+        candle_core::bail!(
+            "{op}: for a maxout of {pieces} pieces expected a weight whose rows are a multiple of {pieces}, found {:?}",
+            weight.shape()
+        );
+    }
+    Ok(outputs / pieces)
 }
 
 struct Linear {
@@ -77,18 +95,23 @@ impl CustomOp3 for Linear {
         let input = x.track_op();
         let parameters = weight.track_op() || bias.track_op();
         let gradients = with_slices(NAME, [x, weight, y, &grad.contiguous()?], |[x, weight, y, grad]| {
-            let pre = &layer::pre_activation(self.activation, y, grad);
-            let input = input.then_some(Activation::Identity);
-            Ok(Backward { pre, x, weight, inputs, outputs, parameters, input }.run())
+            let slope = |activation, y, width| Slope { activation, y, mask: None, width };
+            let pre = &slope(self.activation, y, outputs).times(grad);
+            // The gradient is that for `x`: no activation is below.
+            let below = slope(Activation::Identity, x, inputs);
+            Ok((
+                input.then(|| layer::input_gradient(pre, weight, outputs, below)),
+                parameters.then(|| layer::parameter_gradients(pre, x, inputs, outputs)),
+            ))
         })?;
-        let tensor = |wanted, values, like: &Tensor| match wanted {
-            true => Tensor::from_vec(values, like.shape(), like.device()).map(Some),
-            false => Ok(None),
+        let tensor = |values: Option<Vec<f32>>, like: &Tensor| match values {
+            Some(values) if like.track_op() => {
+                Tensor::from_vec(values, like.shape(), like.device()).map(Some)
+            }
+            _ => Ok(None),
         };
-        Ok((
-            tensor(input, gradients.input, x)?,
-            tensor(weight.track_op(), gradients.weight, weight)?,
-            tensor(bias.track_op(), gradients.bias, bias)?,
-        ))
+        let (input, parameters) = gradients;
+        let (for_weight, for_bias) = parameters.unzip();
+        Ok((tensor(input, x)?, tensor(for_weight, weight)?, tensor(for_bias, bias)?))
     }
 }

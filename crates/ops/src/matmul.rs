@@ -100,41 +100,67 @@ const ROWS: usize = 24;
 pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync) -> Vec<f32> {
     // The callers have checked their shapes; what follows reads out of bounds otherwise.
     assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
-    let (m, k, n) = (a.rows, a.cols, b.cols);
-    let (height, width) = match n.div_ceil(COLUMNS) < FEW_TILES {
-        true => (ROWS, n.max(1)),
-        false => (m.max(1), COLUMNS),
-    };
-    let tiles_across = n.div_ceil(width);
-    if k == 0 {
+    let (m, n) = (a.rows, b.cols);
+    if a.cols == 0 {
         // A sum of nothing; there is nothing to point to either.
         let mut out = vec![0.; m * n];
         out.chunks_exact_mut(n.max(1)).enumerate().for_each(|(row, values)| finish(row, 0, values));
         return out;
     }
     let mut out = Vec::<f32>::with_capacity(m * n);
-    let shared = SharedMut(out.as_mut_ptr());
+    // SAFETY: `out` has room for m * n elements, and nobody else knows of it.
+    unsafe { tiles(a, b, SharedMut(out.as_mut_ptr()), false, finish) };
+    // SAFETY: the tiles cover all m * n elements, and each was written.
+    unsafe { out.set_len(m * n) };
+    out
+}
+
+/// Adds `a` times `b` to `out`, `(m, k) (k, n) -> (m, n)` row after row, in the tiles of [`matmul`].
+pub(crate) fn matmul_add(a: Mat, b: Mat, out: &mut [f32]) {
+    assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
+    assert_eq!(out.len(), a.rows * b.cols, "the sum does not have the size of the product");
+    if a.cols > 0 {
+        // SAFETY: `out` is of that size, initialised, and borrowed for the whole call.
+        unsafe { tiles(a, b, SharedMut(out.as_mut_ptr()), true, |_, _, _| {}) };
+    }
+}
+
+/// Makes `out`, or adds to it, tile by tile, and applies `finish` as [`matmul`] says.
+///
+/// # Safety
+/// `a` has as many columns as `b` rows, and at least one. `out` is valid for writes of `a.rows * b.cols` elements that nobody else
+/// accesses; where they are added to, they are initialised.
+unsafe fn tiles(
+    a: Mat,
+    b: Mat,
+    out: SharedMut<f32>,
+    add: bool,
+    finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync,
+) {
+    let (m, k, n) = (a.rows, a.cols, b.cols);
+    let (height, width) = match n.div_ceil(COLUMNS) < FEW_TILES {
+        true => (ROWS, n.max(1)),
+        false => (m.max(1), COLUMNS),
+    };
+    let tiles_across = n.div_ceil(width);
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
         let (top, left) = (tile / tiles_across * height, tile % tiles_across * width);
         let (height, width) = (height.min(m - top), width.min(n - left));
         let b = b.columns_at(left, width);
         let padded = b.far_apart().then(|| b.padded());
         let b = padded.as_ref().map_or(b, |elements| b.of_padded(elements));
-        // SAFETY: the tile lies within the capacity of `out`, and no two tiles overlap.
-        unsafe { gemm(a.rows_at(top, height), b, shared.0.add(top * n + left), n) };
+        // SAFETY: the tile lies within `out`, and no two tiles overlap.
+        unsafe { gemm(a.rows_at(top, height), b, out.0.add(top * n + left), n, add) };
         vectorized(
             #[inline(always)]
             || {
                 for row in top..top + height {
                     // SAFETY: a row of this tile: written above, touched by nobody else.
-                    finish(row, left, unsafe { shared.slice(row * n + left, width) });
+                    finish(row, left, unsafe { out.slice(row * n + left, width) });
                 }
             },
         );
     });
-    // SAFETY: the tiles cover all m * n elements, and each was written.
-    unsafe { out.set_len(m * n) };
-    out
 }
 
 /// [`matmul`], its sums cut in two: `a`'s left half times `b`'s upper half, plus the rest.
@@ -165,7 +191,7 @@ pub(crate) fn matmul_in_halves(
         let (first, inner) = halves[part];
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width(left)));
         // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
-        unsafe { gemm(a, b, shared[part].0.add(left), n) };
+        unsafe { gemm(a, b, shared[part].0.add(left), n, false) };
     });
     // SAFETY: the tiles cover all m * n elements of each, and each was written.
     sums.iter_mut().for_each(|sum| unsafe { sum.set_len(m * n) });
@@ -192,14 +218,14 @@ pub(crate) fn matmul_in_halves(
     out
 }
 
-/// `a` times `b` on one thread, to rows of `out` that stand `stride` apart; `out` is written and not read.
+/// `a` times `b` on one thread, to rows of `out` that stand `stride` apart, or added to them.
 ///
 /// # Safety
-/// `out` is valid for writes of such rows, and nobody else accesses them.
-unsafe fn gemm(a: Mat, b: Mat, out: *mut f32, stride: usize) {
+/// `out` is valid for writes of such rows, and nobody else accesses them; where they are added to, they are initialised.
+unsafe fn gemm(a: Mat, b: Mat, out: *mut f32, stride: usize, add: bool) {
     assert!(a.cols == b.rows && a.cols > 0, "the inner sizes of a product differ, or are 0");
     // SAFETY: each element of a `Mat` lies in its `data`, so both operands are readable; the caller answers for `out`, which
-    // with `read_dst` false is not read.
+    // is read only to be added to.
     unsafe {
         gemm::gemm(
             a.rows,
@@ -208,14 +234,14 @@ unsafe fn gemm(a: Mat, b: Mat, out: *mut f32, stride: usize) {
             out,
             1,
             stride as isize,
-            false,
+            add,
             a.data.as_ptr(),
             a.col_stride as isize,
             a.row_stride as isize,
             b.data.as_ptr(),
             b.col_stride as isize,
             b.row_stride as isize,
-            0.,
+            if add { 1. } else { 0. },
             1.,
             false,
             false,

@@ -2,18 +2,18 @@ use candle_core::{Result, Tensor};
 
 use crate::activation::Activation;
 use crate::cpu::{applies, same_shape, with_slices};
-use crate::layer::{self, Backward};
-use crate::linear::{check_shapes, linear};
-use crate::reference;
+use crate::joint::Joint;
+use crate::linear::check_shapes;
+use crate::{layer, reference};
 
 const NAME: &str = "mlp";
 
 /// A layer of [`mlp`]: `activation(x Wᵀ + b)`.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// `(out, in)`, as PyTorch's `nn.Linear` keeps it.
+    /// `(out, in)`, as PyTorch's `nn.Linear` keeps it; for [`Activation::Maxout`] of k pieces `(out * k, in)`.
     pub weight: Tensor,
-    /// `(out,)`
+    /// As many as the weight has rows.
     pub bias: Tensor,
     /// Applied to each output.
     pub activation: Activation,
@@ -45,25 +45,53 @@ pub struct Layer {
 /// # Errors
 /// When there are no layers, shapes or dtypes do not fit, or devices differ.
 pub fn mlp(x: &Tensor, layers: &[Layer]) -> Result<MlpPass> {
+    pass(NAME, x, layers, |_| None)
+}
+
+/// [`mlp`] with dropout: the input of layer i is first multiplied by `masks[i]`, where there is one.
+///
+/// A mask is `(B, in)` of its layer, of `x`'s dtype; for dropout with probability p its elements are 0 with that probability and else
+/// `1 / (1 - p)` (Srivastava et al., *Dropout: a simple way to prevent neural networks from overfitting*, JMLR 2014, section 10). Every
+/// gradient of the pass is that of the masked network.
+///
+/// # Errors
+/// As for [`mlp`], and when there is not one entry for each layer, or a mask does not fit.
+pub fn mlp_with_dropout(x: &Tensor, layers: &[Layer], masks: &[Option<Tensor>]) -> Result<MlpPass> {
+    const NAME: &str = "mlp_with_dropout";
+    if masks.len() != layers.len() {
+        candle_core::bail!(
+            "{NAME}: expected a mask or `None` for each of {} layers, found {}",
+            layers.len(),
+            masks.len()
+        );
+    }
+    pass(NAME, x, layers, |at| masks.get(at)?.as_ref())
+}
+
+fn pass<'a>(
+    op: &'static str,
+    x: &Tensor,
+    layers: &[Layer],
+    mask: impl Fn(usize) -> Option<&'a Tensor>,
+) -> Result<MlpPass> {
     let mut width = x.dims2()?.1;
     for layer in layers {
-        width = check_shapes(NAME, width, &layer.weight, &layer.bias)?;
-        layer.activation.check(NAME)?;
+        width = check_shapes(op, width, &layer.weight, &layer.bias, layer.activation)?;
     }
     if layers.is_empty() {
-        candle_core::bail!("{NAME}: expected at least one layer");
+        candle_core::bail!("{op}: expected at least one layer");
     }
     // Detached: nothing here is candle's to differentiate.
     let layers = layers
         .iter()
         .map(|l| Ok(Layer { weight: l.weight.contiguous()?.detach(), bias: l.bias.detach(), ..*l }))
         .collect::<Result<Vec<_>>>()?;
-    let mut values = Vec::with_capacity(layers.len() + 1);
-    values.push(x.contiguous()?.detach());
-    for (at, Layer { weight, bias, activation }) in layers.iter().enumerate() {
-        values.push(linear(&values[at], weight, bias, *activation)?);
+    let mut joints = Vec::with_capacity(layers.len() + 1);
+    joints.push(Joint::first(op, x.contiguous()?.detach(), mask(0))?);
+    for (at, layer) in layers.iter().enumerate() {
+        joints.push(Joint::above(op, layer, &joints[at].x, mask(at + 1))?);
     }
-    Ok(MlpPass { layers, values })
+    Ok(MlpPass { layers, joints })
 }
 
 /// A pass through [`mlp`], with all that its gradients need: the input and each layer's output.
@@ -71,9 +99,9 @@ pub fn mlp(x: &Tensor, layers: &[Layer]) -> Result<MlpPass> {
 /// The weights are not copied: a gradient is that at the weights as they are when it is asked for.
 #[derive(Clone, Debug)]
 pub struct MlpPass {
-    layers: Vec<Layer>,
-    /// The input, then the output of each layer; each `(B, width)`.
-    values: Vec<Tensor>,
+    pub(crate) layers: Vec<Layer>,
+    /// Below, between and above the layers: one more than there are of these.
+    pub(crate) joints: Vec<Joint>,
 }
 
 /// The gradients of a [`Layer`]'s parameters, each in its parameter's shape.
@@ -88,7 +116,7 @@ pub struct LayerGradients {
 impl MlpPass {
     /// The last layer's output, `(B, out)`. candle takes it for a constant.
     pub fn output(&self) -> &Tensor {
-        &self.values[self.layers.len()]
+        &self.joints[self.layers.len()].x
     }
 
     /// The pass of `count` rows of the input, from row `first` on, as if they had passed alone. Nothing is copied.
@@ -96,8 +124,8 @@ impl MlpPass {
     /// # Errors
     /// When there are not so many rows.
     pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
-        let values = self.values.iter().map(|v| v.narrow(0, first, count)).collect::<Result<_>>()?;
-        Ok(Self { layers: self.layers.clone(), values })
+        let joints = self.joints.iter().map(|joint| joint.rows(first, count)).collect::<Result<_>>()?;
+        Ok(Self { layers: self.layers.clone(), joints })
     }
 
     /// The gradients of a loss for the parameters, layer by layer, from its gradient for the output `(B, out)`.
@@ -105,8 +133,14 @@ impl MlpPass {
     /// # Errors
     /// When `gradient` does not have the output's shape.
     pub fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<LayerGradients>> {
+        let mut pre = self.before_last_activation(gradient)?;
         let mut gradients = Vec::with_capacity(self.layers.len());
-        self.backward(gradient, Some(&mut gradients))?;
+        for (at, layer) in self.layers.iter().enumerate().rev() {
+            // Nobody asks for the gradient of the input.
+            let below = (at > 0).then(|| self.joints[at].backward_through(layer, &pre)).transpose()?;
+            gradients.push(layer.parameter_gradients(&self.joints[at].x, &pre)?);
+            pre = below.unwrap_or(pre);
+        }
         gradients.reverse();
         Ok(gradients)
     }
@@ -116,77 +150,30 @@ impl MlpPass {
     /// # Errors
     /// When `gradient` does not have the output's shape.
     pub fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
-        self.backward(gradient, None)
+        let pre = self.before_last_activation(gradient)?;
+        let mut down = self.layers.iter().zip(&self.joints).rev();
+        down.try_fold(pre, |pre, (layer, joint)| joint.backward_through(layer, &pre))
     }
 
-    /// From the last layer to the first: leaves the layers' gradients in `parameters`, or else returns the input's.
-    fn backward(
-        &self,
-        gradient: &Tensor,
-        mut parameters: Option<&mut Vec<LayerGradients>>,
-    ) -> Result<Tensor> {
+    /// From a gradient for the output, that before the last layer's activation.
+    pub(crate) fn before_last_activation(&self, gradient: &Tensor) -> Result<Tensor> {
         same_shape(NAME, self.output(), gradient)?;
-        let last = self.layers.len() - 1;
-        let mut pre = pre_activation(self.layers[last].activation, self.output(), &gradient.contiguous()?)?;
-        for (at, layer) in self.layers.iter().enumerate().rev() {
-            // Below the first layer there is no activation, and its gradient is not always wanted.
-            let input = match at.checked_sub(1) {
-                Some(below) => Some(self.layers[below].activation),
-                None => parameters.is_none().then_some(Activation::Identity),
-            };
-            let (below, gradients) = layer.backward(&self.values[at], &pre, input, parameters.is_some())?;
-            if let (Some(all), Some(gradients)) = (&mut parameters, gradients) {
-                all.push(gradients);
-            }
-            if let Some(below) = below {
-                pre = below;
-            }
-        }
-        Ok(pre)
+        self.joints[self.layers.len()].backward(&gradient.contiguous()?)
     }
 }
 
 impl Layer {
-    /// From the gradient `pre` before the activation `(B, out)`: that before the activation `input` that made `x`, and those of
-    /// the parameters, each if it is wanted.
-    fn backward(
-        &self,
-        x: &Tensor,
-        pre: &Tensor,
-        input: Option<Activation>,
-        parameters: bool,
-    ) -> Result<(Option<Tensor>, Option<LayerGradients>)> {
+    /// The gradients of the parameters, from the layer's input `(B, in)` and the gradient `pre` before its activation.
+    fn parameter_gradients(&self, x: &Tensor, pre: &Tensor) -> Result<LayerGradients> {
         if !applies(&[x, pre, &self.weight]) {
-            return reference::layer_backward(self, x, pre, input, parameters);
+            return reference::parameter_gradients(x, pre);
         }
         let (outputs, inputs) = self.weight.dims2()?;
-        let gradients = with_slices(NAME, [x, pre, &self.weight], |[x, pre, weight]| {
-            Ok(Backward { pre, x, weight, inputs, outputs, parameters, input }.run())
-        })?;
-        let device = x.device();
-        let input = match input {
-            Some(_) => Some(Tensor::from_vec(gradients.input, x.shape(), device)?),
-            None => None,
-        };
-        let parameters = match parameters {
-            true => Some(LayerGradients {
-                weight: Tensor::from_vec(gradients.weight, (outputs, inputs), device)?,
-                bias: Tensor::from_vec(gradients.bias, outputs, device)?,
-            }),
-            false => None,
-        };
-        Ok((input, parameters))
+        let (weight, bias) =
+            with_slices(NAME, [x, pre], |[x, pre]| Ok(layer::parameter_gradients(pre, x, inputs, outputs)))?;
+        Ok(LayerGradients {
+            weight: Tensor::from_vec(weight, (outputs, inputs), x.device())?,
+            bias: Tensor::from_vec(bias, outputs, x.device())?,
+        })
     }
-}
-
-fn pre_activation(activation: Activation, y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-    if activation == Activation::Identity {
-        return Ok(gradient.clone());
-    }
-    if !applies(&[y, gradient]) {
-        return reference::pre_activation(activation, y, gradient);
-    }
-    let pre =
-        with_slices(NAME, [y, gradient], |[y, gradient]| Ok(layer::pre_activation(activation, y, gradient)))?;
-    Tensor::from_vec(pre, y.shape(), y.device())
 }

@@ -6,7 +6,9 @@ use candle_core::{DType, Result, Tensor, Var};
 
 use crate::activation::Activation;
 use crate::adam::AdamStep;
-use crate::mlp::{Layer, LayerGradients};
+use crate::mlp::LayerGradients;
+use crate::sgd::SgdStep;
+use crate::spectral::{EPSILON, SpectralNorm};
 
 /// [`linear`](crate::linear) as a matrix product, an addition and the activation.
 ///
@@ -24,13 +26,13 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     a.matmul(b)
 }
 
-/// A layer's gradient before its activation, from its output `y` and the gradient for it.
+/// A layer's gradient before its activation, from its output `y` and the gradient for it; before a maxout it is to be [`spread`].
 ///
 /// # Errors
 /// When the shapes or dtypes do not fit.
 pub fn pre_activation(activation: Activation, y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
     let derivative = match activation {
-        Activation::Identity => return Ok(gradient.clone()),
+        Activation::Identity | Activation::Maxout(_) => return Ok(gradient.clone()),
         Activation::LeakyRelu(slope) => {
             // 1 where positive, else the slope.
             y.gt(0.)?.to_dtype(y.dtype())?.affine(1. - f64::from(slope), f64::from(slope))?
@@ -41,27 +43,62 @@ pub fn pre_activation(activation: Activation, y: &Tensor, gradient: &Tensor) -> 
     gradient * derivative
 }
 
-/// The backward pass of a layer of [`mlp`](crate::mlp()): from the gradient `pre` before its activation, that before the activation
-/// `input` that made `x`, and those of its parameters.
+/// The gradients of a layer's parameters, from its input `x` and the gradient `pre` before its activation.
 ///
 /// # Errors
 /// When the shapes or dtypes do not fit.
-pub fn layer_backward(
-    layer: &Layer,
-    x: &Tensor,
-    pre: &Tensor,
-    input: Option<Activation>,
-    parameters: bool,
-) -> Result<(Option<Tensor>, Option<LayerGradients>)> {
-    let input = match input {
-        Some(below) => Some(pre_activation(below, x, &pre.matmul(&layer.weight)?)?),
-        None => None,
-    };
-    let parameters = match parameters {
-        true => Some(LayerGradients { weight: pre.t()?.matmul(x)?, bias: pre.sum(0)? }),
-        false => None,
-    };
-    Ok((input, parameters))
+pub fn parameter_gradients(x: &Tensor, pre: &Tensor) -> Result<LayerGradients> {
+    Ok(LayerGradients { weight: pre.t()?.matmul(x)?, bias: pre.sum(0)? })
+}
+
+/// `gradient + preᵀ change`, of which [`InputGradientPass`](crate::InputGradientPass) makes the gradients of a gradient.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn add_product(gradient: &Tensor, pre: &Tensor, change: &Tensor) -> Result<Tensor> {
+    gradient + pre.t()?.matmul(change)?
+}
+
+/// Which of `pieces` neighbouring columns is the largest, the first of several: `(B, units * pieces) -> (B, units)` u8. A NaN counts as
+/// the largest.
+///
+/// # Errors
+/// When the columns are not a multiple of the pieces.
+pub fn winners(z: &Tensor, pieces: usize) -> Result<Tensor> {
+    let (rows, columns) = z.dims2()?;
+    let z = z.reshape((rows, columns / pieces, pieces))?;
+    let piece = |i| z.narrow(2, i, 1)?.squeeze(2);
+    let mut largest = piece(0)?;
+    let mut winners = largest.zeros_like()?.to_dtype(DType::U8)?;
+    for i in 1..pieces {
+        let piece = piece(i)?;
+        // Not `gt`: a NaN is not smaller either. What is NaN already, and so not its own equal, is not beaten.
+        let wins = (piece.le(&largest)?.eq(0u8)? * largest.eq(&largest)?)?;
+        largest = wins.where_cond(&piece, &largest)?;
+        winners = wins.where_cond(&(winners.zeros_like()? + i as f64)?, &winners)?;
+    }
+    Ok(winners)
+}
+
+/// What stands where the winner does: `(B, units * pieces), (B, units) u8 -> (B, units)`.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn select(z: &Tensor, winners: &Tensor) -> Result<Tensor> {
+    let (rows, units) = winners.dims2()?;
+    let index = winners.to_dtype(DType::U32)?.unsqueeze(2)?.contiguous()?;
+    z.reshape((rows, units, ()))?.gather(&index, 2)?.squeeze(2)
+}
+
+/// `y` where the winner stands, and 0 elsewhere: `(B, units), (B, units) u8 -> (B, units * pieces)`.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn spread(y: &Tensor, winners: &Tensor, pieces: usize) -> Result<Tensor> {
+    let (rows, units) = winners.dims2()?;
+    let index = winners.to_dtype(DType::U32)?.unsqueeze(2)?.contiguous()?;
+    let zeros = Tensor::zeros((rows, units, pieces), y.dtype(), y.device())?;
+    zeros.scatter_add(&index, &y.unsqueeze(2)?.contiguous()?, 2)?.reshape((rows, units * pieces))
 }
 
 /// [`bce_with_logits`](crate::bce_with_logits) with the softplus written out.
@@ -89,6 +126,62 @@ pub fn adam_step(parameter: &Var, gradient: &Tensor, m: &Tensor, v: &Tensor, ste
     parameter.set(&moved)?;
     overwrite(m, &new_m)?;
     overwrite(v, &new_v)
+}
+
+/// [`sgd_step`](crate::sgd_step) with a tensor for each intermediate.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn sgd_step(parameter: &Var, gradient: &Tensor, velocity: &Tensor, step: &SgdStep) -> Result<()> {
+    let new = ((velocity * step.momentum)? + gradient)?;
+    parameter.set(&(parameter.as_tensor() - (&new * step.learning_rate)?)?)?;
+    overwrite(velocity, &new)
+}
+
+/// [`average_step`](crate::average_step) with a tensor for each intermediate.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn average_step(average: &Tensor, parameter: &Tensor, decay: f64) -> Result<()> {
+    overwrite(average, &(average + ((parameter - average)? * (1. - decay))?)?)
+}
+
+/// [`limit_norms`](crate::limit_norms) as a multiplication of each row by at most 1.
+///
+/// # Errors
+/// When `weight` is not a matrix of floating-point numbers.
+pub fn limit_norms(weight: &Var, max: f64) -> Result<()> {
+    let norms = weight.sqr()?.sum_keepdim(1)?.sqrt()?;
+    // The reciprocal of 0 is infinite, and limited to 1 as well.
+    let scales = (norms.recip()? * max)?.minimum(1f64)?;
+    weight.set(&weight.broadcast_mul(&scales)?)
+}
+
+/// [`spectral_norm`](crate::spectral_norm) in products with vectors.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn spectral_norm(weight: &Tensor, u: &Tensor) -> Result<SpectralNorm> {
+    let norm = |x: &Tensor| x.sqr()?.sum_all()?.sqrt();
+    let normalize = |x: &Tensor| x.broadcast_div(&norm(x)?.maximum(EPSILON)?);
+    let times = |matrix: &Tensor, x: &Tensor| matrix.matmul(&x.unsqueeze(1)?)?.squeeze(1);
+    let v = normalize(&times(&weight.t()?, u)?)?;
+    let w_v = times(weight, &v)?;
+    let lost = norm(&w_v)?.lt(EPSILON)?.broadcast_as(u.shape())?;
+    let u = lost.where_cond(u, &normalize(&w_v)?)?;
+    let sigma = (&u * w_v)?.sum_all()?.maximum(EPSILON)?;
+    Ok(SpectralNorm { weight: weight.broadcast_div(&sigma)?, u, v, sigma })
+}
+
+/// [`SpectralNorm::weight_gradient`] with a tensor for each intermediate.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn spectral_norm_gradient(norm: &SpectralNorm, gradient: &Tensor) -> Result<Tensor> {
+    let SpectralNorm { weight, u, v, sigma } = norm;
+    let along = (gradient * weight)?.sum_all()?;
+    let direction = u.unsqueeze(1)?.matmul(&v.unsqueeze(0)?)?;
+    (gradient - direction.broadcast_mul(&along)?)?.broadcast_div(sigma)
 }
 
 /// [`normalize`](crate::normalize) by candle's conversion.

@@ -3,8 +3,8 @@
 use candle_core::{Device, Result, Tensor, Var};
 use ganlet_ops::testing::devices;
 use ganlet_ops::{
-    Activation, AdamStep, Layer, adam_step, bce_with_logits, denormalize, gather_normalize, linear, mlp,
-    normalize,
+    Activation, AdamStep, Layer, SgdStep, adam_step, average_step, bce_with_logits, denormalize,
+    gather_normalize, limit_norms, linear, mlp, mlp_with_dropout, normalize, sgd_step, spectral_norm,
 };
 
 fn tensor(shape: (usize, usize), device: &Device) -> Result<Tensor> {
@@ -37,6 +37,30 @@ fn compute(device: &Device) -> Result<Vec<(&'static str, Tensor)>> {
         }
     }
 
+    let [first, second] = [(24, 50, Activation::Maxout(3)), (30, 8, Activation::LeakyRelu(0.))].map(
+        |(rows, inputs, activation)| {
+            let (weight, bias) = (tensor((rows, inputs), device)?, tensor((1, rows), device)?.squeeze(0)?);
+            Result::Ok(Layer { weight, bias, activation })
+        },
+    );
+    let mask = tensor((20, 8), device)?.gt(0.)?.to_dtype(weight.dtype())?;
+    let pass = mlp_with_dropout(&x, &[first?, second?], &[None, Some(mask)])?;
+    let mut gradients = pass.parameter_gradients(&gradient)?;
+    let slope = pass.input_gradient_pass(&gradient)?;
+    slope.add_parameter_gradients(slope.gradient(), &mut gradients)?;
+    all.extend(gradients.into_iter().map(|layer| ("second order gradient", layer.weight)));
+
+    let norm = spectral_norm(&weight, &bias)?;
+    all.push(("spectral gradient", norm.weight_gradient(&tensor((30, 50), device)?)?));
+    all.extend([("spectral weight", norm.weight), ("spectral u", norm.u), ("spectral v", norm.v)]);
+
+    let velocity = tensor((30, 50), device)?;
+    sgd_step(&weight, &velocity.copy()?, &velocity, &SgdStep { learning_rate: 0.1, momentum: 0.5 })?;
+    let average = tensor((30, 50), device)?;
+    average_step(&average, &weight, 0.9)?;
+    limit_norms(&weight, 4.)?;
+    all.extend([("velocity", velocity), ("average", average), ("limited", weight.as_detached_tensor())]);
+
     let logits = Var::from_tensor(&(tensor((20, 1), device)? * 50.)?)?;
     let loss = bce_with_logits(&logits, 1.)?;
     all.extend(loss.backward()?.get(&logits).cloned().map(|g| ("gradient of bce", g)));
@@ -59,7 +83,7 @@ fn compute(device: &Device) -> Result<Vec<(&'static str, Tensor)>> {
 #[test]
 fn what_the_cpu_computes() -> Result<()> {
     let expected = compute(&Device::Cpu)?;
-    assert_eq!(expected.len(), 4 * 8 + 2 + 3 + 3);
+    assert_eq!(expected.len(), 4 * 8 + 2 + 4 + 3 + 2 + 3 + 3);
     for device in devices() {
         for ((what, got), (_, expected)) in compute(&device)?.into_iter().zip(&expected) {
             let difference = (got.to_device(&Device::Cpu)? - expected)?.abs()?.flatten_all()?.max(0)?;

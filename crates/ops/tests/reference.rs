@@ -8,8 +8,15 @@ use ganlet_ops::{
 use proptest::prelude::*;
 
 const CPU: Device = Device::Cpu;
-const ACTIVATIONS: [Activation; 4] =
-    [Activation::Identity, Activation::LeakyRelu(0.2), Activation::Tanh, Activation::Sigmoid];
+const ACTIVATIONS: [Activation; 7] = [
+    Activation::Identity,
+    Activation::LeakyRelu(0.2),
+    Activation::LeakyRelu(0.),
+    Activation::Tanh,
+    Activation::Sigmoid,
+    Activation::Maxout(1),
+    Activation::Maxout(5),
+];
 
 /// Values in `[-1, 1)` that depend on `seed`, without a pattern that could hide a transposed index.
 fn values(seed: u64, n: usize) -> Vec<f32> {
@@ -34,14 +41,24 @@ fn assert_close(got: &Tensor, expected: &Tensor, tolerance: f32) {
     }
 }
 
+fn pieces(activation: Activation) -> usize {
+    if let Activation::Maxout(pieces) = activation { pieces } else { 1 }
+}
+
 type Layer = fn(&Tensor, &Tensor, &Tensor, Activation) -> Result<Tensor>;
+
+/// Multiples of 1/16: sums of their products are exact, so that two ways to compute them are on the same side of a kink.
+fn coarse(seed: u64, shape: &[usize]) -> Tensor {
+    ((tensor(seed, shape) * 16.).unwrap().round().unwrap() / 16.).unwrap()
+}
 
 /// The output of a layer and the gradients of a weighted sum of it: `[y, dx, dw, db]`.
 fn forward_backward(layer: Layer, activation: Activation, sizes: [usize; 3]) -> [Tensor; 4] {
     let [batch, inputs, outputs] = sizes;
-    let x = Var::from_tensor(&tensor(1, &[batch, inputs])).unwrap();
-    let w = Var::from_tensor(&tensor(2, &[outputs, inputs])).unwrap();
-    let b = Var::from_tensor(&tensor(3, &[outputs])).unwrap();
+    let rows = outputs * pieces(activation);
+    let x = Var::from_tensor(&coarse(1, &[batch, inputs])).unwrap();
+    let w = Var::from_tensor(&coarse(2, &[rows, inputs])).unwrap();
+    let b = Var::from_tensor(&coarse(3, &[rows])).unwrap();
     let y = layer(&x, &w, &b, activation).unwrap();
     let grads = (&y * tensor(4, &[batch, outputs])).unwrap().sum_all().unwrap().backward().unwrap();
     [y, grads.get(&x).unwrap().clone(), grads.get(&w).unwrap().clone(), grads.get(&b).unwrap().clone()]
@@ -52,7 +69,7 @@ proptest! {
 
     #[test]
     fn linear_is_its_reference(
-        batch in 1usize..40, inputs in 1usize..150, outputs in 1usize..150, which in 0usize..4,
+        batch in 1usize..40, inputs in 1usize..150, outputs in 1usize..150, which in 0..ACTIVATIONS.len(),
     ) {
         let sizes = [batch, inputs, outputs];
         let fused = forward_backward(linear, ACTIVATIONS[which], sizes);
@@ -117,7 +134,8 @@ fn linear_has_the_gradient_of_finite_differences() {
     // Five points apart enough from the kink of the leaky ReLU; central differences in f64 would need an f64 form,
     // so the step is large and the function nearly linear over it.
     for activation in ACTIVATIONS {
-        let (x, w, b) = (tensor(5, &[3, 7]), tensor(6, &[4, 7]), tensor(7, &[4]));
+        let rows = 4 * pieces(activation);
+        let (x, w, b) = (tensor(5, &[3, 7]), tensor(6, &[rows, 7]), tensor(7, &[rows]));
         let weights = tensor(8, &[3, 4]);
         let loss = |x: &Tensor, w: &Tensor, b: &Tensor| -> f32 {
             let y = linear(x, w, b, activation).unwrap();
@@ -146,6 +164,37 @@ fn linear_has_the_gradient_of_finite_differences() {
             }
         }
     }
+}
+
+/// Four rows whose products are the inputs themselves.
+fn derivative_of(activation: Activation, inputs: [f32; 4]) -> (Vec<f32>, Vec<f32>) {
+    let z = Var::new(&inputs, &CPU).unwrap();
+    let x = Tensor::ones((1, 1), DType::F32, &CPU).unwrap();
+    let y = linear(&x, &z.reshape((4, 1)).unwrap(), &Tensor::zeros(4, DType::F32, &CPU).unwrap(), activation);
+    let y = y.unwrap();
+    let gradient = y.sum_all().unwrap().backward().unwrap().get(&z).unwrap().to_vec1().unwrap();
+    (y.flatten_all().unwrap().to_vec1().unwrap(), gradient)
+}
+
+#[test]
+fn relu_has_pytorchs_derivative_at_and_below_zero() {
+    let (y, gradient) = derivative_of(Activation::LeakyRelu(0.), [-3., -0., 0., 2.]);
+    assert_eq!((y, gradient), (vec![0., 0., 0., 2.], vec![0., 0., 0., 1.]));
+}
+
+#[test]
+fn of_equal_pieces_the_first_has_the_gradient_and_nan_is_the_largest() {
+    let (y, gradient) = derivative_of(Activation::Maxout(2), [1., 1., -3., -2.]);
+    assert_eq!((y, gradient), (vec![1., -2.], vec![1., 0., 0., 1.]));
+    let (y, gradient) = derivative_of(Activation::Maxout(4), [-1., 7., 7., f32::NEG_INFINITY]);
+    assert_eq!((y, gradient), (vec![7.], vec![0., 1., 0., 0.]));
+
+    let z = [1., f32::NAN, f32::INFINITY, f32::NAN, f32::NEG_INFINITY, f32::NEG_INFINITY, 0., -0.];
+    let z = Tensor::new(&z, &CPU).unwrap().reshape((2, 4)).unwrap();
+    let winners = reference::winners(&z, 2).unwrap();
+    assert_eq!(winners.to_vec2::<u8>().unwrap(), [[1, 1], [0, 0]]);
+    let (y, _) = derivative_of(Activation::Maxout(4), [1., f32::NAN, 2., f32::NAN]);
+    assert!(y[0].is_nan());
 }
 
 #[test]
@@ -198,7 +247,10 @@ fn what_does_not_fit_is_an_error() {
     assert!(linear(&x.flatten_all().unwrap(), &w, &b, Activation::Identity).is_err());
     assert!(linear(&x.to_dtype(DType::F64).unwrap(), &w, &b, Activation::Identity).is_err());
 
-    assert!(linear(&x, &w, &b, Activation::LeakyRelu(0.)).is_err());
+    assert!(linear(&x, &w, &b, Activation::LeakyRelu(-0.1)).is_err());
+    let refused = |pieces| linear(&x, &w, &b, Activation::Maxout(pieces)).unwrap_err().to_string();
+    assert!(refused(0).contains("found 0") && refused(257).contains("found 257"));
+    assert!(refused(3).contains("a multiple of 3, found [4, 3]"), "{}", refused(3));
     let nothing = Tensor::zeros((2, 0), DType::F32, &CPU).unwrap();
     assert!(
         linear(&nothing, &Tensor::zeros((4, 0), DType::F32, &CPU).unwrap(), &b, Activation::Tanh).is_err()

@@ -117,7 +117,7 @@ fn measure(options: &Options) -> Outcome<()> {
         Timed { network: generator, stamps: stamps.clone() },
         Timed { network: discriminator, stamps: stamps.clone() },
     );
-    let mut gan = Gan::from_networks(timed.0, timed.1, &recipe);
+    let mut gan = Gan::from_networks(timed.0, timed.1, &recipe)?;
     let mut clock = Clock { stamps, turn, steps, products, current: [0.; PHASES.len()], turns: Vec::new() };
     clock.stamps.now();
     match train(&mut gan, &images, &recipe, &mut clock) {

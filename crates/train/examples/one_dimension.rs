@@ -15,7 +15,7 @@ use candle_core::{Device, Tensor};
 use ganlet_models::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network};
 use ganlet_random::Stream;
 use ganlet_train::draw::Noise;
-use ganlet_train::{Adam, Gan, Recipe, step};
+use ganlet_train::{Batch, Gan, Recipe, step};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -35,16 +35,15 @@ const LATENTS: u32 = 2;
 fn main() -> Result<()> {
     let path = std::env::args_os().nth(1).ok_or("usage: one_dimension FILE.svg")?;
     let mut recipe = Recipe::named("classic")?;
-    // Without the first moment: two players with momentum circle each other for long.
-    (recipe.learning_rate, recipe.beta1) = (1e-3, 0.);
+    // Without the first moment: two players with momentum circle each other for long. And a generator that learns more slowly always
+    // meets a discriminator that knows where it is (Heusel et al., NeurIPS 2017).
+    (recipe.learning_rate, recipe.discriminator_learning_rate, recipe.beta1) = (5e-5, Some(1e-3), 0.);
     let image = [1, 1];
-    let generator = GeneratorConfig { latent: 1, hidden: HIDDEN.to_vec(), image };
+    let generator = GeneratorConfig::new(1, &HIDDEN, image);
     let generator = Generator::new(generator, recipe.seed, &Device::Cpu)?;
-    let discriminator = DiscriminatorConfig { hidden: HIDDEN.to_vec(), image };
+    let discriminator = DiscriminatorConfig::new(&HIDDEN, image);
     let discriminator = Discriminator::new(discriminator, recipe.seed, &Device::Cpu)?;
-    let mut gan = Gan::from_networks(generator, discriminator, &recipe);
-    // A generator that learns more slowly always meets a discriminator that knows where it is (Heusel et al., NeurIPS 2017).
-    gan.generator_adam = Adam::new(&Recipe { learning_rate: 5e-5, ..recipe.clone() });
+    let mut gan = Gan::from_networks(generator, discriminator, &recipe)?;
 
     let mut figure = Figure::new();
     for steps in PANELS {
@@ -54,7 +53,8 @@ fn main() -> Result<()> {
             let real: Vec<f32> = real.into_iter().map(|x| DATA.0 + DATA.1 * x).collect();
             let mut stream = Stream::new(recipe.seed, LATENTS, gan.steps);
             let latents = column((0..2 * BATCH).map(|_| stream.uniform_in(-1., 1.)).collect())?;
-            step(&mut gan, &column(real)?, &Noise { latents })?;
+            let batch = Batch { images: column(real)?, labels: None };
+            step(&mut gan, &recipe, 0., &batch, &Noise::from_latents(latents))?;
         }
         figure.panel(&gan)?;
     }

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let discriminator = seq().add(linear(64, 32, d.pp("in"))?).add(Activation::Gelu);
     let discriminator = discriminator.add(linear(32, 1, d.pp("out"))?);
     let networks = (Autograd::new(generator, &g_vars), Autograd::new(discriminator, &d_vars));
-    let mut gan = Gan::from_networks(networks.0, networks.1, &recipe);
+    let mut gan = Gan::from_networks(networks.0, networks.1, &recipe)?;
     train(&mut gan, &images, &recipe, &mut ())?;
 
     println!("{} steps", gan.steps);

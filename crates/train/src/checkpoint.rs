@@ -1,7 +1,8 @@
-//! A training as one file, and back: both networks, both optimizers, and the clock.
+//! A training as one file, and back: both networks, both optimizers, the average of the weights, and the clock.
 //!
-//! A checkpoint is a safetensors file. Its tensors are f32 and named after the fields of a [`Gan`]: `generator.0.weight`,
-//! and its moments `generator_adam.m.0.weight` and `generator_adam.v.0.weight`; the same for the discriminator. Its one metadata
+//! A checkpoint is a safetensors file. Its tensors are f32 and named after what they belong to: `generator.0.weight`,
+//! its moments `generator_adam.m.0.weight` and `generator_adam.v.0.weight` (of SGD: `generator_sgd.velocity.0.weight`), and its
+//! average `average.0.weight`; the same for the discriminator, which has no average. Its one metadata
 //! entry, `ganlet`, says as JSON what was being trained, on what, by which version and how far, and ends in a SHA-256 of
 //! all that the file says. So a file that is read is whole: no byte of it can have changed unnoticed.
 //!
@@ -33,7 +34,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Gan, Moments, Recipe};
+use crate::{Gan, Optimizer, Recipe};
 
 /// The one metadata entry: one, because safetensors writes several in an order of its own, another one each time.
 const METADATA: &str = "ganlet";
@@ -143,6 +144,7 @@ struct Description {
     recipe: String,
     data: String,
     steps: u64,
+    /// Of the optimizers. (The names are older than the choice between several.)
     generator_adam_steps: u64,
     discriminator_adam_steps: u64,
     /// Of this description with nothing here, and of all tensors.
@@ -171,19 +173,23 @@ struct Stored {
 /// # Errors
 /// When a weight or a moment is not a finite number, the recipe cannot be written, or the device cannot be read.
 pub fn to_bytes<G: Network, D: Network>(gan: &Gan<G, D>, recipe: &Recipe, data: &str) -> Result<Vec<u8>> {
-    let Gan { generator, discriminator, generator_adam, discriminator_adam, steps } = gan;
+    let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } = gan;
     let mut stored = Vec::new();
-    for (network, parameters, adam) in [
-        ("generator", generator.parameters(), generator_adam),
-        ("discriminator", discriminator.parameters(), discriminator_adam),
+    for (network, parameters, buffers, optimizer) in [
+        ("generator", generator.parameters(), generator.buffers(), generator_optimizer),
+        ("discriminator", discriminator.parameters(), discriminator.buffers(), discriminator_optimizer),
     ] {
-        for (name, parameter) in parameters {
-            stored.push(Stored::new(format!("{network}.{name}"), parameter)?);
+        for (name, tensor) in parameters.iter().chain(&buffers) {
+            stored.push(Stored::new(format!("{network}.{name}"), tensor)?);
         }
-        for (name, Moments { m, v }) in &adam.moments {
-            stored.push(Stored::new(format!("{network}_adam.m.{name}"), m)?);
-            stored.push(Stored::new(format!("{network}_adam.v.{name}"), v)?);
+        for (name, moments) in &optimizer.moments {
+            for (moment, tensor) in moment_names(network, optimizer, name).zip(moments) {
+                stored.push(Stored::new(moment, tensor)?);
+            }
         }
+    }
+    for (name, tensor) in average.iter().flat_map(|average| &average.parameters) {
+        stored.push(Stored::new(format!("average.{name}"), tensor)?);
     }
     stored.sort_by(|a, b| a.name.cmp(&b.name));
 
@@ -192,8 +198,8 @@ pub fn to_bytes<G: Network, D: Network>(gan: &Gan<G, D>, recipe: &Recipe, data: 
         recipe: recipe.to_toml().map_err(|source| Error::Recipe(Box::new(source)))?,
         data: data.into(),
         steps: *steps,
-        generator_adam_steps: generator_adam.steps,
-        discriminator_adam_steps: discriminator_adam.steps,
+        generator_adam_steps: generator_optimizer.steps,
+        discriminator_adam_steps: discriminator_optimizer.steps,
         sha256: String::new(),
     };
     let content = stored.iter().map(|Stored { name, shape, bytes }| (name.as_str(), &shape[..], &bytes[..]));
@@ -263,58 +269,76 @@ impl Checkpoint {
     /// # Errors
     /// When its networks are not those of the checkpoint; nothing of it is changed then.
     pub fn restore<G: Network, D: Network>(&self, gan: &mut Gan<G, D>) -> Result<()> {
-        let Gan { generator, discriminator, generator_adam, discriminator_adam, steps } = gan;
+        let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } =
+            gan;
         let mut unused = self.tensors.clone();
         let [g_steps, d_steps] =
             [self.description.generator_adam_steps, self.description.discriminator_adam_steps];
-        let (g_weights, g_moments) =
-            take_network(&mut unused, "generator", generator.parameters(), g_steps > 0)?;
-        let (d_weights, d_moments) =
-            take_network(&mut unused, "discriminator", discriminator.parameters(), d_steps > 0)?;
+        let of_g = [generator.parameters(), &generator.buffers()].concat();
+        let of_d = [discriminator.parameters(), &discriminator.buffers()].concat();
+        let averages = average.as_ref().map_or(&[][..], |average| &average.parameters);
+        let mut tensors = take_all(&mut unused, "generator", &of_g)?;
+        tensors.extend(take_all(&mut unused, "discriminator", &of_d)?);
+        tensors.extend(take_all(&mut unused, "average", averages)?);
+        let g_moments = take_moments(&mut unused, "generator", generator, generator_optimizer, g_steps)?;
+        let d_moments =
+            take_moments(&mut unused, "discriminator", discriminator, discriminator_optimizer, d_steps)?;
         if let Some((tensor, _)) = unused.pop_first() {
             return Err(Error::UnexpectedTensor { tensor });
         }
 
-        for (parameter, value) in g_weights.into_iter().chain(d_weights) {
-            parameter.set(&value)?;
+        for (var, value) in tensors {
+            var.set(&value)?;
         }
-        (generator_adam.steps, generator_adam.moments) = (g_steps, g_moments);
-        (discriminator_adam.steps, discriminator_adam.moments) = (d_steps, d_moments);
+        (generator_optimizer.steps, generator_optimizer.moments) = (g_steps, g_moments);
+        (discriminator_optimizer.steps, discriminator_optimizer.moments) = (d_steps, d_moments);
         *steps = self.description.steps;
         Ok(())
     }
 }
 
-type Weights<'a> = Vec<(&'a Var, Tensor)>;
-type AllMoments = BTreeMap<String, Moments>;
+/// The names of what an optimizer remembers of a parameter.
+fn moment_names(network: &str, optimizer: &Optimizer, parameter: &str) -> impl Iterator<Item = String> {
+    let rule = optimizer.rule();
+    rule.moments().iter().map(move |moment| format!("{network}_{}.{moment}.{parameter}", rule.name()))
+}
 
-/// A network's tensors, on its device: the value of each parameter and, if its optimizer has `moved` it, both moments.
-fn take_network<'a>(
+/// The value of each variable, on its device.
+fn take_all<'a>(
     from: &mut BTreeMap<String, Tensor>,
-    network: &str,
-    parameters: &'a [(String, Var)],
-    moved: bool,
-) -> Result<(Weights<'a>, AllMoments)> {
-    let mut take = |tensor: String, like: &Var| {
-        let Some(value) = from.remove(&tensor) else {
-            return Err(Error::MissingTensor { tensor });
-        };
-        if value.shape() != like.shape() {
-            let (expected, found) = (like.shape().clone(), value.shape().clone());
-            return Err(Error::TensorShape { tensor, expected, found });
-        }
-        Ok(value.to_device(like.device())?)
+    of: &str,
+    variables: &'a [(String, Var)],
+) -> Result<Vec<(&'a Var, Tensor)>> {
+    variables.iter().map(|(name, var)| Ok((var, take(from, format!("{of}.{name}"), var)?))).collect()
+}
+
+/// What an optimizer of `steps` steps remembers: nothing before its first.
+fn take_moments<N: Network>(
+    from: &mut BTreeMap<String, Tensor>,
+    of: &str,
+    network: &N,
+    optimizer: &Optimizer,
+    steps: u64,
+) -> Result<BTreeMap<String, Vec<Tensor>>> {
+    let moved = network.parameters().iter().filter(|_| steps > 0);
+    moved
+        .map(|(name, var)| {
+            let moments = moment_names(of, optimizer, name).map(|moment| take(from, moment, var));
+            Ok((name.clone(), moments.collect::<Result<_>>()?))
+        })
+        .collect()
+}
+
+/// The tensor of this name, in the shape of `like` and on its device.
+fn take(from: &mut BTreeMap<String, Tensor>, tensor: String, like: &Tensor) -> Result<Tensor> {
+    let Some(value) = from.remove(&tensor) else {
+        return Err(Error::MissingTensor { tensor });
     };
-    let (mut weights, mut moments) = (Vec::new(), BTreeMap::new());
-    for (name, parameter) in parameters {
-        weights.push((parameter, take(format!("{network}.{name}"), parameter)?));
-        if moved {
-            let m = take(format!("{network}_adam.m.{name}"), parameter)?;
-            let v = take(format!("{network}_adam.v.{name}"), parameter)?;
-            moments.insert(name.clone(), Moments { m, v });
-        }
+    if value.shape() != like.shape() {
+        let (expected, found) = (like.shape().clone(), value.shape().clone());
+        return Err(Error::TensorShape { tensor, expected, found });
     }
-    Ok((weights, moments))
+    Ok(value.to_device(like.device())?)
 }
 
 impl Stored {

@@ -32,6 +32,39 @@ pub enum Error {
         found: String,
     },
 
+    /// Fields of the recipe do not make sense together.
+    #[error("recipe: {fields} do not go together: {reason}")]
+    Combination {
+        /// The fields.
+        fields: &'static str,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
+
+    /// The recipe has labels and the images have none, or they are no tensor of labels.
+    #[error("the recipe calls for labels of {classes} kinds, (N,) u8 for {images} images, found {found}")]
+    Labels {
+        /// How many kinds.
+        classes: usize,
+        /// How many images.
+        images: usize,
+        /// What there is.
+        found: String,
+    },
+
+    /// A step has no update of D.
+    #[error("expected at least one update of the discriminator in a step, found none")]
+    NoUpdate,
+
+    /// An optimizer's memory of a parameter is not what its rule keeps.
+    #[error("the optimizer remembers {found} tensors of `{name}`, which none does")]
+    Moments {
+        /// The parameter.
+        name: String,
+        /// How many tensors.
+        found: usize,
+    },
+
     /// There are fewer images than one batch takes.
     #[error("recipe field `batch_size`: expected at most the {images} images there are, found {batch_size}")]
     TooFewImages {

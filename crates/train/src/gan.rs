@@ -1,7 +1,7 @@
 use candle_core::Device;
-use ganlet_models::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+use ganlet_models::{Discriminator, Generator, Network};
 
-use crate::{Adam, Recipe, Result};
+use crate::{Average, Optimizer, Recipe, Result};
 
 /// All that a training changes: two networks, their optimizers, and the clock.
 #[derive(Clone, Debug)]
@@ -11,9 +11,11 @@ pub struct Gan<G = Generator, D = Discriminator> {
     /// Images to logits.
     pub discriminator: D,
     /// What moves the generator.
-    pub generator_adam: Adam,
+    pub generator_optimizer: Optimizer,
     /// What moves the discriminator.
-    pub discriminator_adam: Adam,
+    pub discriminator_optimizer: Optimizer,
+    /// The average of the generator's weights, if the recipe keeps one.
+    pub average: Option<Average>,
     /// Steps done: the clock of everything.
     pub steps: u64,
 }
@@ -25,19 +27,41 @@ impl Gan {
     /// When the recipe is out of its range, or the device has no room.
     pub fn new(recipe: &Recipe, image: [usize; 2], device: &Device) -> Result<Self> {
         recipe.validate()?;
-        let generator =
-            GeneratorConfig { latent: recipe.latent, hidden: recipe.generator_hidden.clone(), image };
-        let discriminator = DiscriminatorConfig { hidden: recipe.discriminator_hidden.clone(), image };
-        let generator = Generator::new(generator, recipe.seed, device)?;
-        let discriminator = Discriminator::new(discriminator, recipe.seed, device)?;
-        Ok(Self::from_networks(generator, discriminator, recipe))
+        let generator = Generator::new(recipe.generator(image), recipe.seed, device)?;
+        let mut discriminator = Discriminator::new(recipe.discriminator(image), recipe.seed, device)?;
+        if recipe.spectral_norm {
+            discriminator = discriminator.with_spectral_norm(recipe.seed)?;
+        }
+        if recipe.center {
+            discriminator = discriminator.with_center()?;
+        }
+        Self::from_networks(generator, discriminator, recipe)
+    }
+
+    /// The generator that is worth looking at: that of the averaged weights where the recipe keeps them. Its weights go on changing
+    /// with the training.
+    ///
+    /// # Errors
+    /// When the averages are not those of this generator.
+    pub fn averaged(&self) -> Result<Generator> {
+        match &self.average {
+            None => Ok(self.generator.clone()),
+            Some(average) => Ok(self.generator.with_parameters(&average.parameters)?),
+        }
     }
 }
 
-impl<G, D> Gan<G, D> {
+impl<G: Network, D> Gan<G, D> {
     /// Any two networks, before their first step.
-    pub fn from_networks(generator: G, discriminator: D, recipe: &Recipe) -> Self {
-        let [generator_adam, discriminator_adam] = [Adam::new(recipe), Adam::new(recipe)];
-        Self { generator, discriminator, generator_adam, discriminator_adam, steps: 0 }
+    ///
+    /// # Errors
+    /// When the device has no room for the average of the generator's weights.
+    pub fn from_networks(generator: G, discriminator: D, recipe: &Recipe) -> Result<Self> {
+        let average = match recipe.ema_decay > 0. {
+            true => Some(Average::new(generator.parameters())?),
+            false => None,
+        };
+        let [generator_optimizer, discriminator_optimizer] = [Optimizer::new(recipe), Optimizer::new(recipe)];
+        Ok(Self { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps: 0 })
     }
 }

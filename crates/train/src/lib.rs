@@ -1,8 +1,8 @@
-//! How a GAN is trained: losses, Adam, one step, the loop.
+//! How a GAN is trained: recipes, losses, optimizers, one step, the loop.
 //!
-//! Read in this order: [`losses`] (each a line), [`step`](fn@step) (the algorithm), [`train`](fn@train) (the loop), [`draw`]
-//! (what is random, and how it is a function of the seed and the clock alone), [`Adam`], [`checkpoint`] (a training as one file),
-//! [`Watch`] (how a training shows that it goes wrong).
+//! Read in this order: [`Recipe`] (all that can be chosen), [`Loss`] (each a line), [`step`](fn@step) (the algorithm),
+//! [`train`](fn@train) (the loop), [`draw`] (what is random, and how it is a function of the seed and the clock alone), [`Optimizer`],
+//! [`Average`], [`checkpoint`] (a training as one file), [`Watch`] (how a training shows that it goes wrong).
 //!
 //! ```
 //! use candle_core::{Device, Tensor};
@@ -31,23 +31,29 @@
 //! # }
 //! ```
 
-mod adam;
+mod average;
 pub mod checkpoint;
 pub mod draw;
 mod error;
 mod gan;
-pub mod losses;
+mod losses;
 mod observer;
+mod optimizer;
+mod penalties;
 mod recipe;
+mod schedule;
 mod step;
 mod train;
 mod watch;
 
-pub use adam::{Adam, Moments};
+pub use average::Average;
 pub use error::{Error, Result};
 pub use gan::Gan;
+pub use losses::Loss;
 pub use observer::{Observer, ObserverResult, Report};
+pub use optimizer::{Optimizer, Rule};
 pub use recipe::Recipe;
-pub use step::{StepLosses, step};
-pub use train::{steps_per_epoch, train, train_until};
+pub use schedule::Schedule;
+pub use step::{Batch, StepLosses, step};
+pub use train::{TrainingSet, steps_per_epoch, train, train_until};
 pub use watch::{Warning, Watch, variety};

@@ -37,14 +37,14 @@ pub struct Report {
     pub epoch: u64,
     /// Steps done.
     pub step: u64,
-    /// Images seen: steps times batch size.
+    /// Training images seen.
     pub images: u64,
-    /// D's loss, in nats.
+    /// D's loss without penalties; in nats where the loss is logistic.
     pub d_loss: f32,
-    /// G's loss, in nats.
+    /// G's loss, likewise.
     pub g_loss: f32,
-    /// The mean probability that D gives to real images.
+    /// The mean of D's output for real images: a probability where the loss is logistic.
     pub d_real: f32,
-    /// The mean probability that D gives to fakes.
+    /// The mean of D's output for fakes, likewise.
     pub d_fake: f32,
 }

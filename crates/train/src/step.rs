@@ -1,13 +1,22 @@
 use candle_core::{Tensor, Var};
 use ganlet_models::{Network, Pass};
 
-use crate::draw::Noise;
-use crate::{Error, Gan, Result, losses};
+use crate::draw::{Noise, PassNoise};
+use crate::{Error, Gan, Recipe, Result, penalties};
+
+/// The real images of a step.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `(k B, D)` f32 in `[-1, 1]`, for `k` updates of D.
+    pub images: Tensor,
+    /// What they are, as [`one_hot`](ganlet_models::one_hot) has it, `(k B, classes)`, where the networks take labels.
+    pub labels: Option<Tensor>,
+}
 
 /// What a step leaves for whoever wants to look, still on the device: reading it waits for the device.
 #[derive(Clone, Debug)]
 pub struct StepLosses {
-    /// D's loss before its update, a scalar.
+    /// D's loss before its last update, without the penalties, a scalar.
     pub d_loss: Tensor,
     /// G's loss before its update (and after D's), a scalar.
     pub g_loss: Tensor,
@@ -17,42 +26,113 @@ pub struct StepLosses {
     pub fake_logits: Tensor,
 }
 
-/// One step: D learns to tell `real` images from fakes, then G learns to pass.
+/// One step: D learns to tell real images from fakes, `discriminator_steps` times, then G learns to pass.
 ///
-/// `real` is `(B, D)` f32 in `[-1, 1]`. Goodfellow et al. (2014), algorithm 1 with k = 1, each half with fakes of its own.
+/// Goodfellow et al. (2014), algorithm 1, each update with fakes of its own. `progress` is the share of the training that is
+/// done, from 0 to 1, on which learning rates may depend.
 ///
 /// # Errors
-/// When shapes do not fit.
-pub fn step<G: Network, D: Network>(gan: &mut Gan<G, D>, real: &Tensor, noise: &Noise) -> Result<StepLosses> {
-    let Gan { generator, discriminator, generator_adam, discriminator_adam, steps } = gan;
+/// When shapes do not fit, or the networks cannot do what the recipe asks for.
+pub fn step<G: Network, D: Network>(
+    gan: &mut Gan<G, D>,
+    recipe: &Recipe,
+    progress: f64,
+    batch: &Batch,
+    noise: &Noise,
+) -> Result<StepLosses> {
+    let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } = gan;
+    let [g_rate, d_rate] = recipe.learning_rates(progress);
+    let updates = recipe.discriminator_steps;
+    let size = batch.images.dim(0)?.checked_div(updates).ok_or(Error::NoUpdate)?;
+    let pixels = batch.images.dim(1)?;
 
-    // G draws the fakes of both halves in one pass: it does not change before its own.
-    let (reals, fakes) = (real.dim(0)?, noise.latents.dim(0)? / 2);
-    let drawn = generator.forward(&noise.latents)?;
+    // G draws the fakes of all updates in one pass: it does not change before its own, which is the last.
+    generator.refresh()?;
+    let labels = batch.labels(0, updates * size)?.zip(batch.labels((updates - 1) * size, size)?);
+    let drawn = generator.forward(&match labels {
+        None => noise.latents.clone(),
+        Some((for_d, for_g)) => Tensor::cat(&[&noise.latents, &Tensor::cat(&[for_d, for_g], 0)?], 1)?,
+    })?;
 
     // D: down its loss on real and fake images, which pass through it as one batch. G only serves.
-    let fake = drawn.output().narrow(0, 0, fakes)?;
-    let judged = discriminator.forward(&Tensor::cat(&[real, &fake], 0)?)?;
-    let split = |logits: &Tensor| {
-        candle_core::Result::Ok((logits.narrow(0, 0, reals)?, logits.narrow(0, reals, fakes)?))
-    };
-    let (d_loss, slope) = with_gradient(judged.output(), |logits| {
-        let (real, fake) = split(logits)?;
-        losses::discriminator(&real, &fake)
-    })?;
-    discriminator_adam.step(discriminator.parameters(), &judged.parameter_gradients(&slope)?)?;
-    let (real_logits, fake_logits) = split(judged.output())?;
+    let mut told = Err(Error::NoUpdate);
+    for (update, first) in (0..updates).map(|update| (update, update * size)) {
+        let [real, fake] = [&batch.images, drawn.output()].map(|all| all.narrow(0, first, size));
+        let (real, fake) = (real?, fake?);
+        let noise = noise.discriminator.get(update);
+        let mut shown = vec![real.clone(), fake.clone()];
+        if let Some(shares) = noise.and_then(|noise| noise.mixtures.as_ref()) {
+            shown.push(penalties::mix(&real, &fake, shares)?);
+        }
+        discriminator.refresh()?;
+        let judged = judge(discriminator, &shown, batch.labels(first, size)?, noise)?;
+        let [real, fake] = [0, size].map(|first| judged.output().narrow(0, first, size));
+        let (real_logits, fake_logits) = (real?, fake?);
+
+        let pair = judged.rows(0, 2 * size)?;
+        let (d_loss, slope) = with_gradient(pair.output(), |logits| {
+            let (real, fake) = (logits.narrow(0, 0, size)?, logits.narrow(0, size, size)?);
+            recipe.loss.discriminator(&real, &fake, 1. - recipe.label_smoothing)
+        })?;
+        let mut gradients = pair.parameter_gradients(&slope)?;
+        if recipe.r1 > 0. && steps.is_multiple_of(recipe.r1_every) {
+            let gamma = recipe.r1 * recipe.r1_every as f64;
+            judged.rows(0, size)?.add_penalty(|slope| penalties::r1(slope, pixels, gamma), &mut gradients)?;
+        }
+        if shown.len() > 2 {
+            let weight = recipe.gradient_penalty;
+            let penalty = |slope: &Tensor| penalties::unit_slope(slope, pixels, weight);
+            judged.rows(2 * size, size)?.add_penalty(penalty, &mut gradients)?;
+        }
+        let gradients = discriminator.of_parameters(gradients)?;
+        discriminator_optimizer.step(d_rate, discriminator.parameters(), &gradients)?;
+        told = Ok((d_loss, real_logits, fake_logits));
+    }
+    let (d_loss, real_logits, fake_logits) = told?;
 
     // G: down its loss on the other fakes, as the D that has just learned sees them. Now D only serves: the gradient goes
     // through it to the images, and on to G.
-    let fake = drawn.rows(fakes, fakes)?;
-    let judged = discriminator.forward(fake.output())?;
-    let (g_loss, slope) = with_gradient(judged.output(), losses::generator)?;
-    let slope = judged.input_gradient(&slope)?;
-    generator_adam.step(generator.parameters(), &fake.parameter_gradients(&slope)?)?;
+    let fake = drawn.rows(updates * size, size)?;
+    let labels = batch.labels((updates - 1) * size, size)?;
+    discriminator.refresh()?;
+    let judged = judge(discriminator, &[fake.output().clone()], labels, Some(&noise.generator))?;
+    let (g_loss, slope) = with_gradient(judged.output(), |logits| recipe.loss.generator(logits))?;
+    let slope = judged.input_gradient(&slope)?.narrow(1, 0, pixels)?;
+    let gradients = generator.of_parameters(fake.parameter_gradients(&slope)?)?;
+    generator_optimizer.step(g_rate, generator.parameters(), &gradients)?;
 
     *steps += 1;
+    if let Some(average) = average {
+        average.update(generator.parameters(), recipe.ema_decay, *steps)?;
+    }
     Ok(StepLosses { d_loss, g_loss, real_logits, fake_logits })
+}
+
+impl Batch {
+    /// `count` of the labels, from `first` on.
+    fn labels(&self, first: usize, count: usize) -> candle_core::Result<Option<Tensor>> {
+        self.labels.as_ref().map(|labels| labels.narrow(0, first, count)).transpose()
+    }
+}
+
+/// Passes several lots of images through D as one batch, each with the same `labels`, and with what is drawn for the pass.
+fn judge<D: Network>(
+    discriminator: &D,
+    shown: &[Tensor],
+    labels: Option<Tensor>,
+    noise: Option<&PassNoise>,
+) -> candle_core::Result<D::Pass> {
+    let mut images = match shown {
+        [alone] => alone.clone(),
+        several => Tensor::cat(several, 0)?,
+    };
+    if let Some(noise) = noise.and_then(|noise| noise.images.as_ref()) {
+        images = (images + noise)?;
+    }
+    if let Some(labels) = labels {
+        images = Tensor::cat(&[&images, &labels.repeat((shown.len(), 1))?], 1)?;
+    }
+    discriminator.forward_with_dropout(&images, noise.map_or(&[], |noise| &noise.masks))
 }
 
 /// A loss of logits, and its gradient for them.

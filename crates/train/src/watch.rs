@@ -7,7 +7,7 @@ use std::fmt;
 
 use candle_core::{Result, Tensor};
 
-use crate::Report;
+use crate::{Loss, Report};
 
 /// D's loss in nats below which it wins: where it gives both kinds the right answer with probability 0.95, `-2 ln 0.95`. One that
 /// guesses loses `2 ln 2`, 1.39.
@@ -106,6 +106,7 @@ pub struct Watch {
     alike: u32,
     varied: bool,
     late: bool,
+    logistic: bool,
 }
 
 impl Watch {
@@ -113,14 +114,16 @@ impl Watch {
     ///
     /// # Errors
     /// When they are no such tensor.
-    pub fn new(real: &Tensor) -> Result<Self> {
-        Ok(Self { real: variety(real)?, won: 0, alike: 0, varied: false, late: false })
+    pub fn new(real: &Tensor, loss: Loss) -> Result<Self> {
+        let logistic = loss.is_logistic();
+        Ok(Self { real: variety(real)?, won: 0, alike: 0, varied: false, late: false, logistic })
     }
 
-    /// A report: ten in a row with a loss of D below 0.1 nats are a win of the discriminator.
+    /// A report: ten in a row with a loss of D below 0.1 nats are a win of the discriminator. (Of losses that are not logistic, no
+    /// number says so.)
     pub fn report(&mut self, report: &Report) -> Option<Warning> {
         let &Report { step, d_loss, .. } = report;
-        self.won = if d_loss < WON { self.won.saturating_add(1) } else { 0 };
+        self.won = if self.logistic && d_loss < WON { self.won.saturating_add(1) } else { 0 };
         let warning = Warning::DiscriminatorWins { step, reports: self.won, d_loss };
         (self.won == REPORTS).then_some(warning)
     }
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_discriminator_that_wins_is_pointed_out_once_and_again_when_it_comes_back() {
-        let mut watch = Watch::new(&sheet(12, 1.)).unwrap();
+        let mut watch = Watch::new(&sheet(12, 1.), Loss::NonSaturating).unwrap();
         let mut losses = vec![0.09; 9];
         losses.push(0.1);
         losses.extend([0.05; 25]);
@@ -203,7 +206,7 @@ mod tests {
 
     #[test]
     fn pictures_that_become_alike_are_pointed_out() {
-        let mut watch = Watch::new(&sheet(12, 1.)).unwrap();
+        let mut watch = Watch::new(&sheet(12, 1.), Loss::NonSaturating).unwrap();
         let mut show = |step, pictures: &Tensor| watch.sheet(step, pictures).unwrap();
         // Every training begins with pictures that are alike.
         for step in 1..20 {
@@ -222,7 +225,7 @@ mod tests {
 
     #[test]
     fn pictures_that_never_varied_are_pointed_out_once_it_is_late() {
-        let mut watch = Watch::new(&sheet(12, 1.)).unwrap();
+        let mut watch = Watch::new(&sheet(12, 1.), Loss::NonSaturating).unwrap();
         assert_eq!(watch.sheet(29_999, &sheet(1, 1.)).unwrap(), None);
         let late = Some(Warning::NeverVaried { step: 30_000, variety: 0. });
         assert_eq!(watch.sheet(30_000, &sheet(1, 1.)).unwrap(), late);
@@ -231,7 +234,7 @@ mod tests {
 
     #[test]
     fn images_that_are_alike_themselves_ask_for_nothing() {
-        let mut watch = Watch::new(&sheet(1, 1.)).unwrap();
+        let mut watch = Watch::new(&sheet(1, 1.), Loss::NonSaturating).unwrap();
         assert_eq!(watch.sheet(1_000_000, &sheet(1, 1.)).unwrap(), None);
         for count in [0, 1] {
             let few = Tensor::zeros((count, 3), candle_core::DType::F32, &Device::Cpu).unwrap();

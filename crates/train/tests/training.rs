@@ -157,7 +157,7 @@ fn modules_of_ones_own_train_to_the_same_weights() {
     };
     let generator = copy(&|| by_hand.generator.parameters().to_vec(), &[5, 9, 12], true);
     let discriminator = copy(&|| by_hand.discriminator.parameters().to_vec(), &[12, 8, 6, 1], false);
-    let mut by_candle = Gan::from_networks(generator, discriminator, &recipe());
+    let mut by_candle = Gan::from_networks(generator, discriminator, &recipe()).unwrap();
 
     train(&mut by_hand, &images(), &recipe(), &mut ()).unwrap();
     train(&mut by_candle, &images(), &recipe(), &mut ()).unwrap();
