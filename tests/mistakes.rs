@@ -43,6 +43,11 @@ fn mistakes_on_the_command_line() {
         ("sample run --seeds 99999999999999999999", "too large"),
         ("sample run --seeds 1 --latents z.npy", "--latents"),
         ("sample run --per-row 0", "--per-row"),
+        ("import", "FILE"),
+        ("import g.pt --image 28", "28x28"),
+        ("import g.pt --image 0x28", "at least 1"),
+        ("export run", "--onnx"),
+        ("completions tcsh", "bash"),
         ("trian", "train"),
     ] {
         check(&room, arguments, 2, &[expected]);
@@ -61,6 +66,10 @@ fn mistakes_on_the_command_line() {
         ("train --config nothing.toml", "nothing.toml"),
         ("sample nothing", "nothing"),
         ("sample .", "there is no generator.safetensors"),
+        ("import nothing.pt", "nothing.pt"),
+        ("export nothing --onnx g.onnx", "nothing"),
+        ("export . --onnx g.onnx", "there is no generator.safetensors"),
+        ("export . --tensorboard logs", "there is no run"),
         ("data info emnist", "emnist"),
         ("data verify kmnist", "kmnist"),
         ("data fetch mnist --offline", "mnist"),
@@ -160,4 +169,35 @@ fn files_that_are_not_weights_or_latents() {
     check(&room, "sample run --latents z.npy", 1, &["--latents z.npy", "rows of 4 numbers", "120"]);
     check(&room, "sample run --latents nothing.npy", 1, &["nothing.npy"]);
     assert!(!room.path("x").exists() && !room.path("x.npy").exists());
+}
+
+#[test]
+fn files_that_are_not_pytorchs_weights() {
+    let room = Room::new();
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/formats/tests/golden");
+    let pytorchs = |name: &str| std::fs::read(golden.join(name)).unwrap();
+    let whole = pytorchs("zip.pt");
+    let system = b"\x80\x02cos\nsystem\n(X\x0d\x00\x00\x00touch stolen;\x85R.";
+    for (bytes, expected) in [
+        (&b""[..], "0 bytes"),
+        (b"no weights", "neither a zip archive nor a pickle"),
+        (&whole[..whole.len() / 2], "the zip archive is damaged"),
+        (system, "`os.system`, which a state dict is not made of: nothing of it was run"),
+        (&pytorchs("module.pt"), "a whole module, `torch.nn.modules.container.Sequential`"),
+    ] {
+        room.write("g.pt", bytes);
+        check(&room, "import g.pt", 1, &["g.pt", expected, "torch.save(G.state_dict(), \"G.ckpt\")"]);
+    }
+    room.write("g.pt", &whole);
+    check(&room, "import g.pt", 1, &["6 pixels", "--image"]);
+    check(&room, "import g.pt --image 2x2", 1, &["6 pixels", "--image"]);
+    check(&room, "import g.pt --image 2x3 --out g.npy", 1, &["--out g.npy", ".safetensors"]);
+    check(&room, "import g.pt --image 2x3 --out nowhere/g.safetensors", 1, &["nowhere/g.safetensors"]);
+    check(
+        &room,
+        "export g.pt --onnx g.onnx",
+        1,
+        &["g.pt", "expected a safetensors file", "ganlet import g.pt"],
+    );
+    assert_eq!(room.files(""), ["g.pt"]);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
 
 use crate::device::DeviceChoice;
 use crate::seeds::Seeds;
@@ -20,7 +21,7 @@ const INTERRUPTION: &str = "Interruption";
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
 /// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `eval` says how good
-/// they are, and `data` looks after the data sets.
+/// they are, `import` and `export` speak with PyTorch, ONNX and TensorBoard, and `data` looks after the data sets.
 #[derive(Debug, Parser)]
 #[command(
     name = "ganlet",
@@ -31,6 +32,8 @@ EXAMPLES:
   ganlet train                        Train the classic recipe on MNIST
   ganlet sample runs/RUN              See what it learned to draw
   ganlet eval runs/RUN                Measure how good that is
+  ganlet export runs/RUN --onnx g.onnx
+                                      Take it elsewhere
   ganlet data info                    See which data sets are at hand
   ganlet help train                   Read all about training"
 )]
@@ -44,7 +47,11 @@ pub(crate) enum Verb {
     Train(TrainArgs),
     Sample(SampleArgs),
     Eval(EvalArgs),
+    Import(ImportArgs),
+    Export(ExportArgs),
     Data(DataArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Train a GAN and leave a run directory with its pictures, numbers and weights.
@@ -154,6 +161,11 @@ pub(crate) struct TrainArgs {
     /// metrics.jsonl, and the best generator is kept [default: 20 for mnist and synthetic-digits, else 0]
     #[arg(long, value_name = "N", help_heading = OUTPUT)]
     pub(crate) eval_every: Option<u64>,
+
+    /// Write TensorBoard's event file into the run directory as well, as training goes on: scalars and sheets, for `tensorboard
+    /// --logdir runs`
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) tensorboard: bool,
 
     /// Replace the run in the run directory, if it holds one; files that no run makes stay
     #[arg(long, help_heading = OUTPUT)]
@@ -281,6 +293,106 @@ pub(crate) struct EvalArgs {
     pub(crate) device: DeviceChoice,
 }
 
+/// Read weights that PyTorch saved.
+///
+/// Takes what `torch.save(G.state_dict(), FILE)` wrote, in any version of PyTorch, and writes safetensors that say what network
+/// they are of, which all verbs take. It is read as data: whatever the file asks for, nothing of it is run.
+///
+/// The network is a chain of fully connected layers. One that ends in one output is a discriminator, any other a generator.
+///
+/// The way back to PyTorch needs no verb: G.load_state_dict(safetensors.torch.load_file("generator.safetensors")).
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet import G.ckpt                         Make G.safetensors of it
+  ganlet sample G.safetensors                  See what it draws
+  ganlet import G.pth --activation relu        The tutorial as it was revised in 2018
+  ganlet import G.pth --out generator.safetensors
+  ganlet import G.pt --image 32x24             Its pictures are not square")]
+pub(crate) struct ImportArgs {
+    /// File that `torch.save` wrote: .pt, .pth, .ckpt, .pkl
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Where to [default: FILE, with the ending .safetensors]
+    #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// What stands between the layers, which the file does not say
+    #[arg(long, value_name = "NAME", default_value = "leaky-relu", value_parser = ["leaky-relu", "relu"])]
+    pub(crate) activation: String,
+
+    /// How many of the inputs are a label, as ones and zeros after the others
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) classes: usize,
+
+    /// Size of the pictures in pixels [default: a square]
+    #[arg(long, value_name = "ROWSxCOLUMNS", value_parser = size)]
+    pub(crate) image: Option<[usize; 2]>,
+}
+
+/// Write a run or its weights for other programs: ONNX, TensorBoard.
+///
+/// The ONNX model of a generator takes `latents` (batch, N) and gives `images` (batch, rows * columns) in [-1, 1]; that of a
+/// discriminator takes such images and gives `logits` (batch, 1). The batch is of any size; the operator set is 13. Where the
+/// network takes labels, `labels` (batch) go in as well, int64 from 0.
+///
+/// TensorBoard's event file holds the numbers of metrics.jsonl as scalars and the sheets of samples/ as images.
+///
+/// PyTorch needs no export: it reads the weights of a run as they are.
+///
+/// The path of each file that was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(
+    group = clap::ArgGroup::new("format").required(true).multiple(true),
+    after_help = "\
+EXAMPLES:
+  ganlet export runs/a --onnx g.onnx                 The generator for onnxruntime
+  ganlet export runs/a/discriminator.safetensors --onnx d.onnx
+  ganlet export runs/a --tensorboard logs/a          Then: tensorboard --logdir logs"
+)]
+pub(crate) struct ExportArgs {
+    /// Run directory, or a network's weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// Write an ONNX model to this file
+    #[arg(long, value_name = "FILE.onnx", group = "format", value_hint = ValueHint::FilePath)]
+    pub(crate) onnx: Option<PathBuf>,
+
+    /// Write TensorBoard's event file of a run into this folder, whose name TensorBoard shows
+    #[arg(long, value_name = "DIR", group = "format", value_hint = ValueHint::DirPath)]
+    pub(crate) tensorboard: Option<PathBuf>,
+}
+
+/// Print the completions of a shell: what Tab does after `ganlet`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet completions bash > ~/.local/share/bash-completion/completions/ganlet
+  ganlet completions zsh > ~/.zfunc/_ganlet     With ~/.zfunc in fpath
+  ganlet completions fish > ~/.config/fish/completions/ganlet.fish
+  ganlet completions powershell >> $PROFILE")]
+pub(crate) struct CompletionsArgs {
+    /// Shell that they are for
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// Write the manual pages.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet man ~/.local/share/man/man1      Then: man ganlet, man ganlet-train
+  ganlet man | man -l -                   Read the first without installing it")]
+pub(crate) struct ManArgs {
+    /// Folder to write a page for each verb into [default: print the page of the program]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
 /// Fetch, verify and describe data sets.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -300,6 +412,7 @@ pub(crate) struct DataArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataVerb {
     /// Download a data set into the cache, unless it is at hand
+    #[command(after_help = "EXAMPLE:\n  ganlet data fetch fashion-mnist")]
     Fetch {
         /// Data set: mnist, fashion-mnist or kmnist
         #[arg(value_name = "NAME", default_value = "mnist")]
@@ -315,6 +428,7 @@ pub(crate) enum DataVerb {
     },
 
     /// Compare the files of a data set with the published checksums; the exit code is 1 where one is damaged
+    #[command(after_help = "EXAMPLE:\n  ganlet data verify mnist --data-dir my-copy")]
     Verify {
         /// Data set: mnist, fashion-mnist, kmnist or synthetic-digits
         #[arg(value_name = "NAME", default_value = "mnist")]
@@ -326,6 +440,7 @@ pub(crate) enum DataVerb {
     },
 
     /// Describe a data set, or all of them; downloads nothing
+    #[command(after_help = "EXAMPLE:\n  ganlet data info --data-dir my-images")]
     Info {
         /// Data set: mnist, fashion-mnist, kmnist or synthetic-digits [default: all]
         #[arg(value_name = "NAME")]
@@ -335,6 +450,12 @@ pub(crate) enum DataVerb {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         data_dir: Option<PathBuf>,
     },
+}
+
+/// Two whole numbers of at least one, as in 28x28.
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let (rows, columns) = text.split_once('x').ok_or("expected ROWSxCOLUMNS, as in 28x28")?;
+    Ok([positive(rows)?, positive(columns)?])
 }
 
 /// A whole number of at least one.

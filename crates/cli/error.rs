@@ -83,6 +83,21 @@ pub(crate) enum Error {
     #[error("--seeds: {} pictures are too many for {what}, which holds at most {}", grouped(*count), grouped(*most))]
     TooMany { count: u64, what: &'static str, most: u64 },
 
+    #[error("{}: this is not a state dict of fully connected layers", path.display())]
+    PyTorch { path: PathBuf, source: ganlet_formats::pytorch::Error },
+    #[error("--classes {classes}: {} takes {inputs} inputs, of which some must be left", path.display())]
+    ImportClasses { path: PathBuf, classes: usize, inputs: usize },
+    #[error("--out {}: only .safetensors files can be written", path.display())]
+    ImportFormat { path: PathBuf },
+    #[error("{}: its images have {pixels} pixels: how many rows and columns are that?", path.display())]
+    ImageSize { path: PathBuf, pixels: usize },
+    #[error("{}: it cannot be written as ONNX", path.display())]
+    Onnx { path: PathBuf, source: ganlet_formats::onnx::Error },
+    #[error("{}", path.display())]
+    Environment { path: PathBuf, source: serde_json::Error },
+    #[error("{}: this is not a PNG file", path.display())]
+    NotPng { path: PathBuf },
+
     #[error("the runs were trained on different data: {} and {}", of[0], of[1])]
     DifferentData { of: [String; 2] },
     #[error(
@@ -139,6 +154,7 @@ impl Error {
     /// The next command, or what to look at.
     fn hint(&self) -> Option<String> {
         use ganlet_data::Error as Data;
+        use ganlet_formats::pytorch::Error as PyTorch;
         use ganlet_train::Error as Train;
 
         Some(match self {
@@ -185,6 +201,11 @@ impl Error {
                 path.display()
             ),
             Self::NoWeights { .. } => "name a run directory or a .safetensors file; `ganlet train` makes both".into(),
+            Self::Weights { path, source: ganlet_models::Error::NotSafetensors { .. } }
+                if path.extension().is_none_or(|extension| extension != "safetensors") =>
+            {
+                format!("what PyTorch saved becomes such a file by: ganlet import {}", path.display())
+            }
             Self::Weights { .. } => {
                 "a run's generator.safetensors is one; `ganlet train` makes it".into()
             }
@@ -196,6 +217,15 @@ impl Error {
             }
             Self::TooMany { what: "one .npy file", .. } => "draw them in several commands, each with some of the --seeds".into(),
             Self::TooMany { .. } => "--out samples.npy takes more, and --seeds fewer".into(),
+            Self::PyTorch { source: PyTorch::NoTensors { dictionaries }, .. } if !dictionaries.is_empty() => {
+                format!("in Python, save it alone: torch.save(checkpoint[\"{}\"], \"G.ckpt\")", dictionaries[0])
+            }
+            Self::PyTorch { .. } => "in Python, save the weights alone: torch.save(G.state_dict(), \"G.ckpt\")".into(),
+            Self::ImportClasses { .. } => "a label of ten digits is ten inputs: --classes 10".into(),
+            Self::ImportFormat { .. } => "end it with .safetensors".into(),
+            Self::ImageSize { pixels, .. } => format!("--image says it: --image 1x{pixels}, for one row"),
+            Self::Environment { .. } => "the training that made it writes this file; is it another program's?".into(),
+            Self::NotPng { .. } => "move it out of the run's samples; ganlet train writes PNG files there".into(),
             Self::DifferentData { .. } => "name the data to hold all of them against with --dataset".into(),
             Self::OtherImages { .. } => "--dataset or --data-dir names the data that it was trained on".into(),
             Self::Evaluate { source: ganlet_metrics::Error::TooFew { .. }, .. } => {

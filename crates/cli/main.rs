@@ -3,12 +3,16 @@
 mod args;
 mod data;
 mod eval;
+mod export;
+mod import;
 mod sample;
+mod shell;
 mod train;
 
 mod checkpoints;
 mod environment;
 mod evaluation;
+mod events;
 mod interrupt;
 mod lock;
 mod metrics;
@@ -42,7 +46,11 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(args) => data::run(&args.verb).map(|()| ExitCode::SUCCESS),
+        Verb::Completions(args) => shell::completions(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Man(args) => shell::man(&args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| error.report())
 }

@@ -12,6 +12,7 @@ use ganlet_viz::{Layout, encode_png, grid};
 use crate::checkpoints::Checkpoints;
 use crate::error::Result;
 use crate::evaluation::Evaluation;
+use crate::events::Events;
 use crate::metrics::{Line, Metrics};
 use crate::progress::Training;
 use crate::run_dir::{self, RunDir};
@@ -27,6 +28,8 @@ pub(crate) struct Recorder<'a> {
     run: &'a RunDir,
     image: [usize; 2],
     metrics: Metrics,
+    /// For TensorBoard, where that was asked for.
+    events: Option<Events>,
     evaluation: Option<Evaluation>,
     checkpoints: Checkpoints,
     /// The step of the last checkpoint.
@@ -68,6 +71,7 @@ impl<'a> Recorder<'a> {
             run,
             image: plan.image(),
             metrics,
+            events: None,
             evaluation,
             checkpoints,
             saved: steps,
@@ -77,6 +81,12 @@ impl<'a> Recorder<'a> {
             before: past.seconds,
             last: (now, steps),
         })
+    }
+
+    /// From now on, after `steps` steps, writes TensorBoard's event file too.
+    pub(crate) fn write_events(&mut self, steps: u64) -> Result<()> {
+        self.events = Some(Events::open(self.run.path(), steps)?);
+        Ok(())
     }
 
     pub(crate) fn finish(&mut self) {
@@ -103,7 +113,9 @@ impl<'a> Recorder<'a> {
         let now = Instant::now();
         let (then, step) = std::mem::replace(&mut self.last, (now, report.step));
         let rate = (report.step - step) as f64 / (now - then).as_secs_f64();
-        self.metrics.append(&Line::new(report, self.seconds(), rate))?;
+        let line = Line::new(report, self.seconds(), rate);
+        self.metrics.append(&line)?;
+        self.tell(|events| events.line(&line))?;
         self.progress.report(report, rate);
         let warning = self.watch.report(report);
         self.warn(warning);
@@ -112,7 +124,9 @@ impl<'a> Recorder<'a> {
 
     fn keep(&mut self, epoch: u64, gan: &Gan) -> Result<()> {
         let pictures = sheet(&gan.averaged()?)?;
-        write_grid(&self.run.fake_images(epoch), &pictures, self.image)?;
+        let path = self.run.fake_images(epoch);
+        write_grid(&path, &pictures, self.image)?;
+        self.tell(|events| events.sheet(epoch, &path))?;
         let warning = self.watch.sheet(gan.steps, &pictures)?;
         self.warn(warning);
 
@@ -135,9 +149,14 @@ impl<'a> Recorder<'a> {
         let Some(evaluation) = &mut self.evaluation else { return Ok(()) };
         if let Some(line) = evaluation.after(epoch, gan, self.run, seconds)? {
             self.metrics.append(&line)?;
+            self.tell(|events| events.line(&line))?;
             self.progress.evaluated(epoch, &line);
         }
         Ok(())
+    }
+
+    fn tell(&mut self, what: impl FnOnce(&mut Events) -> Result<()>) -> Result<()> {
+        self.events.as_mut().map_or(Ok(()), what)
     }
 
     fn warn(&self, warning: Option<Warning>) {
