@@ -21,7 +21,8 @@ const INTERRUPTION: &str = "Interruption";
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
 /// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `eval` says how good
-/// they are, `import` and `export` speak with PyTorch, ONNX and TensorBoard, and `data` looks after the data sets.
+/// they are, `report` shows how the training went, `import` and `export` speak with PyTorch, ONNX and TensorBoard, and `data` looks
+/// after the data sets.
 #[derive(Debug, Parser)]
 #[command(
     name = "ganlet",
@@ -32,6 +33,7 @@ EXAMPLES:
   ganlet train                        Train the classic recipe on MNIST
   ganlet sample runs/RUN              See what it learned to draw
   ganlet eval runs/RUN                Measure how good that is
+  ganlet report runs/RUN runs/OTHER   Compare two trainings
   ganlet export runs/RUN --onnx g.onnx
                                       Take it elsewhere
   ganlet data info                    See which data sets are at hand
@@ -47,6 +49,7 @@ pub(crate) enum Verb {
     Train(TrainArgs),
     Sample(SampleArgs),
     Eval(EvalArgs),
+    Report(ReportArgs),
     Import(ImportArgs),
     Export(ExportArgs),
     Data(DataArgs),
@@ -59,8 +62,9 @@ pub(crate) enum Verb {
 /// What is trained is a recipe: `--recipe` names one, `--config` reads one from a file, and the flags below it change
 /// single values. The same recipe gives the same bits, for any number of threads.
 ///
-/// The run directory holds recipe.toml, environment.json, metrics.jsonl (the numbers of each report), samples/ (64 pictures
-/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch),
+/// The run directory holds report.html (everything to look at; it follows the training), recipe.toml, environment.json,
+/// metrics.jsonl (the numbers of each report), samples/ (64 pictures after every epoch), generator.safetensors and
+/// discriminator.safetensors (replaced after every epoch), generator-ema.safetensors (where the recipe averages),
 /// generator-best.safetensors (whose samples were nearest to real images), and checkpoints/ (all that is needed to go on). Its
 /// path is printed on standard output.
 ///
@@ -242,15 +246,16 @@ pub(crate) struct SampleArgs {
 
 /// Measure how good generators are: fidelity, diversity, memorisation and likelihood.
 ///
-/// Prints one table: a row for each generator, and two that show what the numbers mean: training images, the best that can be
-/// expected, and noise. Under each number stands its standard error. The reference is the test images of the data set.
+/// Prints one table: a column for each generator, and two that show what the numbers mean: training images, the best that can be
+/// expected, and noise. After each number stands its standard error. The reference is the test images of the data set.
 ///
 /// Fréchet, kernel: distances between samples and test images in the features of a network that knows MNIST's digits; lower is
 /// better. Precision, density: how many samples are like real images. Recall, coverage: how many real images are like
 /// samples. Score, confidence: how clearly the samples are digits, of all kinds. Imbalance: how unequally frequent the digits are,
 /// in nats. Parzen: the log-likelihood of the 2014 paper, in nats; for comparison with its table, as it says little
 /// about a generator. Nearest: the mean distance to the nearest training image, pixels being in [0, 1]; "/ test" in units of that of
-/// a test image: far below 1 means copies. Last, how many percent of the samples are the digits 0 to 9, and which are dropped.
+/// a test image: far below 1 means copies. As asked: how many samples are the digit of their label, where the generator takes labels. Last,
+/// how many percent of the samples are the digits 0 to 9; one with less than one percent is dropped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
@@ -291,6 +296,29 @@ pub(crate) struct EvalArgs {
     /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = DATA)]
     pub(crate) device: DeviceChoice,
+}
+
+/// Show how trainings went: curves, pictures, recipe and environment on one page of HTML.
+///
+/// `ganlet train` writes the page of a run itself, as report.html in its directory, and anew while it goes on; this makes it again from
+/// the other files there. Of several runs it makes one page that compares them: curves in one frame, numbers in one table, pictures side
+/// by side. A page needs nothing beside it, and no network.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet report runs/a                        Make runs/a/report.html again
+  ganlet report runs/a runs/b runs/c          Compare three, in compare.html
+  ganlet report runs/* --out all.html         Compare all that there are")]
+pub(crate) struct ReportArgs {
+    /// Run directories
+    #[arg(value_name = "RUN", required = true, value_hint = ValueHint::DirPath)]
+    pub(crate) runs: Vec<PathBuf>,
+
+    /// Where to; an existing file is replaced [default: report.html in the run directory; of several, compare.html]
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Read weights that PyTorch saved.

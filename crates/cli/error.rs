@@ -50,6 +50,8 @@ pub(crate) enum Error {
 
     #[error("there is no run in {}", path.display())]
     NoRun { path: PathBuf },
+    #[error("{}: this is not a recipe", path.display())]
+    NoRecipe { path: PathBuf, source: toml::de::Error },
     #[error("none of the {count} checkpoints in {} is whole", folder.display())]
     NoWholeCheckpoint { folder: PathBuf, count: usize },
     #[error("{}", path.display())]
@@ -174,7 +176,8 @@ impl Error {
             Self::CustomData => "name their folder with --data-dir, or other images with --dataset".into(),
             Self::RunExists { .. } => "choose another directory with --out, or replace the run with --overwrite".into(),
             Self::Held { .. } => "wait for it, stop it, or choose another directory with --out".into(),
-            Self::NoRun { .. } => "--resume takes a directory that `ganlet train` made; ls runs/ shows those that there are".into(),
+            Self::NoRun { .. } => "name a directory that `ganlet train` made; ls runs/ shows those that there are".into(),
+            Self::NoRecipe { .. } => "a run's recipe.toml is as `ganlet train` wrote it; ganlet train --dry-run prints one".into(),
             Self::NoWholeCheckpoint { folder, .. } => {
                 format!("remove {} and resume, and the run begins anew, to the same bytes", folder.display())
             }

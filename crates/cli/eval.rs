@@ -1,5 +1,8 @@
 //! `ganlet eval`: generators -> samples -> numbers, beside those of training images and of noise.
 
+mod rows;
+mod table;
+
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -11,8 +14,8 @@ use ganlet_viz::{Layout, encode_png, grid};
 use crate::args::EvalArgs;
 use crate::console::{self, grouped};
 use crate::error::{Error, Result};
-use crate::report::{Report, Row};
 use crate::{data, device, files, progress, run_dir, sample, train};
+use rows::{Report, Row};
 
 /// Samples in a row of the sheet of neighbours, and its rows: together the 64 of every other picture.
 const SHEET: [usize; 2] = [8, 8];
@@ -83,7 +86,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<()> {
                 grouped(args.samples as u64),
                 grouped(test),
             ));
-            console::print(report.table().trim_end())
+            console::print(report.table(console::columns()).trim_end())
         }
     }
 }

@@ -5,6 +5,7 @@ mod data;
 mod eval;
 mod export;
 mod import;
+mod report;
 mod sample;
 mod shell;
 mod train;
@@ -23,9 +24,7 @@ mod run_dir;
 mod device;
 mod files;
 mod npy;
-mod report;
 mod seeds;
-mod table;
 
 mod console;
 mod error;
@@ -48,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Report(args) => report::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(args) => data::run(&args.verb).map(|()| ExitCode::SUCCESS),
         Verb::Completions(args) => shell::completions(&args).map(|()| ExitCode::SUCCESS),
         Verb::Man(args) => shell::man(&args).map(|()| ExitCode::SUCCESS),

@@ -63,6 +63,18 @@ pub enum Error {
     /// The picture could not be compressed.
     #[error("cannot encode the picture as PNG")]
     Png(#[source] image::ImageError),
+
+    /// The bytes are not a picture.
+    #[error("expected a PNG file")]
+    Decode(#[source] image::ImageError),
+
+    /// The picture could not be compressed for a page.
+    #[error("cannot encode the picture for a page")]
+    Encode(#[source] std::io::Error),
+
+    /// The data of a page could not be written.
+    #[error("cannot write the data of the page as JSON")]
+    Json(#[from] serde_json::Error),
 }
 
 /// A result whose error is [`Error`].

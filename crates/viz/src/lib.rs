@@ -1,6 +1,6 @@
-//! Pictures of tensors: many images in one grid, and PNG bytes of it.
+//! Pictures of tensors: many images in one grid, and PNG bytes of it. Pages of numbers and pictures: a [`Report`].
 //!
-//! A picture shows what the model made, pixel for pixel: nothing is stretched, smoothed or scaled, and a [`grid`] is
+//! A [`Picture`] shows what the model made, pixel for pixel: nothing is stretched, smoothed or scaled, and a [`grid`] is
 //! laid out and rounded as torchvision's `save_image` does it, so pictures of both can be compared byte by byte.
 //! Nothing here touches a file: tensors in, bytes out.
 //!
@@ -25,8 +25,12 @@ mod error;
 mod grid;
 mod picture;
 mod png;
+pub mod report;
+mod sheet;
 
 pub use error::{Error, Result};
 pub use grid::{Layout, grid};
 pub use picture::Picture;
-pub use png::encode_png;
+pub use png::{decode_png, encode_png};
+pub use report::Report;
+pub use sheet::data_uri;
