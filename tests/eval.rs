@@ -140,3 +140,17 @@ fn mistakes_are_named() {
     room.write("copy/generator.safetensors", room.read("run/generator.safetensors"));
     fails("eval run copy", &["custom and mnist", "--dataset"]);
 }
+
+#[test]
+fn digits_that_were_asked_for_are_counted() {
+    let room = digits_room();
+    room.run("train --config digits.toml --data-dir data --set classes=10 --eval-every 0 --out asked").expect_success();
+    let table = room.run("eval asked run --data-dir data --samples 200").expect_success();
+    assert!(table.contains("as asked"), "{table}");
+    let json = room.run("eval asked run --data-dir data --samples 200 --json").expect_success();
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    // Two epochs do not teach which digit is which: some tenth of them is right.
+    let share = report["rows"][0]["asked"]["value"].as_f64().unwrap();
+    assert!((0. ..0.5).contains(&share), "{share}");
+    assert!(report["rows"][1].get("asked").is_none());
+}
