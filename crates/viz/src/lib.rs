@@ -1,4 +1,4 @@
-//! Pictures of tensors: many images in one grid, PNG and GIF bytes of it.
+//! Pictures of tensors: many images in one grid, PNG and GIF bytes of it, and a page to [explore](explorer) a generator with.
 //!
 //! A picture shows what the model made, pixel for pixel: nothing is stretched or smoothed, only [enlarged](Picture::enlarge)
 //! and given [`Colors`] where that is asked for, and a [`grid`] is laid out and rounded as torchvision's `save_image` does it,
@@ -29,6 +29,8 @@ mod gif;
 mod grid;
 mod picture;
 mod png;
+
+pub mod explorer;
 
 pub use caption::with_epoch;
 pub use colors::Colors;
