@@ -1,8 +1,11 @@
 //! The `ganlet` program: arguments -> configuration -> the calls of the crates below -> a run directory.
 
+mod animate;
 mod args;
 mod data;
+mod demo;
 mod eval;
+mod interpolate;
 mod sample;
 mod train;
 
@@ -21,6 +24,7 @@ mod files;
 mod npy;
 mod report;
 mod seeds;
+mod style;
 mod table;
 
 mod console;
@@ -41,6 +45,9 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Interpolate(args) => interpolate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Animate(args) => animate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(args) => data::run(&args.verb).map(|()| ExitCode::SUCCESS),
     };

@@ -127,10 +127,24 @@ fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn is_picture_of_a_run(name: &str) -> bool {
+    name == REAL_IMAGES || epoch_of(name).is_some()
+}
+
+/// The pictures that a run drew after its epochs, with their epochs, in order.
+pub(crate) fn sheets(path: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut sheets: Vec<_> = files::entries(&path.join(SAMPLES))?
+        .into_iter()
+        .filter_map(|entry| Some((epoch_of(entry.file_name().to_str()?)?, entry.path())))
+        .collect();
+    sheets.sort();
+    Ok(sheets)
+}
+
+/// The epoch after which the picture of this name was drawn, if it is one of a run.
+fn epoch_of(name: &str) -> Option<u64> {
     let (before, after) = FAKE_IMAGES;
-    let number = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-    name == REAL_IMAGES
-        || number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    let number = name.strip_prefix(before)?.strip_suffix(after)?;
+    number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?
 }
 
 /// `runs/RECIPE-DATASET-seedN`, the directory of a run that was given none.
