@@ -144,7 +144,8 @@ fn mistakes_are_named() {
 #[test]
 fn digits_that_were_asked_for_are_counted() {
     let room = digits_room();
-    room.run("train --config digits.toml --data-dir data --set classes=10 --eval-every 0 --out asked").expect_success();
+    room.run("train --config small.toml --data-dir data --set classes=10 --eval-every 0 --out asked")
+        .expect_success();
     let table = room.run("eval asked run --data-dir data --samples 200").expect_success();
     assert!(table.contains("as asked"), "{table}");
     let json = room.run("eval asked run --data-dir data --samples 200 --json").expect_success();

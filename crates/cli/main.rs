@@ -1,10 +1,13 @@
 //! The `ganlet` program: arguments -> configuration -> the calls of the crates below -> a run directory.
 
+mod animate;
 mod args;
 mod data;
+mod demo;
 mod eval;
 mod export;
 mod import;
+mod interpolate;
 mod report;
 mod sample;
 mod shell;
@@ -25,6 +28,7 @@ mod device;
 mod files;
 mod npy;
 mod seeds;
+mod style;
 
 mod console;
 mod error;
@@ -44,6 +48,9 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Interpolate(args) => interpolate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Animate(args) => animate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use ganlet_models::Generator;
-use ganlet_viz::{Layout, encode_png, grid};
+use ganlet_viz::{Layout, grid};
 use indicatif::ProgressBar;
 
 use crate::args::SampleArgs;
 use crate::error::{Error, Result};
 use crate::seeds::Seeds;
+use crate::style::{Format, StyleArgs};
 use crate::{console, files, npy, progress, run_dir};
 
 /// Pictures are drawn this many at a time, so that a million of them need no more memory than a few, and those of MNIST's
@@ -22,7 +23,7 @@ const BLOCK: usize = 144;
 
 /// The most pictures that go into one grid, one folder, one file of numbers: beyond these a slip of the finger is more
 /// likely than a wish.
-const MOST_IN_GRID: u64 = 10_000;
+pub(crate) const MOST_IN_GRID: u64 = 10_000;
 const MOST_IN_FOLDER: u64 = 100_000;
 const MOST_IN_NUMBERS: u64 = 10_000_000;
 
@@ -36,9 +37,12 @@ pub(crate) fn run(args: &SampleArgs) -> Result<()> {
     let out = Out::parse(args, &weights)?;
     out.check(pictures.count)?;
     match &out {
-        Out::Grid(path) => write_grid(path, &mut pictures, per_row(args, &asked))?,
-        Out::Numbers(path) => write_numbers(path, &mut pictures)?,
-        Out::Folder(path) => write_folder(path, &mut pictures)?,
+        Out::Grid(path) => write_grid(path, &mut pictures, per_row(args, &asked), args.style)?,
+        Out::Numbers(path) => {
+            args.style.check_numbers(path)?;
+            write_numbers(path, &mut pictures)?;
+        }
+        Out::Folder(path) => write_folder(path, &mut pictures, args.style)?,
     }
     console::print(out.path().display())
 }
@@ -194,14 +198,14 @@ impl<'a> Pictures<'a> {
     }
 }
 
-fn write_grid(path: &Path, pictures: &mut Pictures, per_row: usize) -> Result<()> {
+fn write_grid(path: &Path, pictures: &mut Pictures, per_row: usize, style: StyleArgs) -> Result<()> {
     let mut blocks = Vec::new();
     while let Some((_, block)) = pictures.next()? {
         blocks.push(block);
     }
     let layout = Layout { per_row, ..Layout::default() };
     let all = Tensor::cat(&blocks, 0)?;
-    files::replace(path, &encode_png(&grid(&all, pictures.image(), layout)?)?)
+    files::replace(path, &style.png(&grid(&all, pictures.image(), layout)?)?)
 }
 
 fn write_numbers(path: &Path, pictures: &mut Pictures) -> Result<()> {
@@ -216,12 +220,12 @@ fn write_numbers(path: &Path, pictures: &mut Pictures) -> Result<()> {
     })
 }
 
-fn write_folder(path: &Path, pictures: &mut Pictures) -> Result<()> {
+fn write_folder(path: &Path, pictures: &mut Pictures, style: StyleArgs) -> Result<()> {
     files::make_folder(path)?;
     while let Some((names, block)) = pictures.next()? {
         for (row, name) in names.into_iter().enumerate() {
             let picture = grid(&block.narrow(0, row, 1)?, pictures.image(), Layout::default())?;
-            files::replace(&path.join(format!("sample-{name}.png")), &encode_png(&picture)?)?;
+            files::replace(&path.join(format!("sample-{name}.png")), &style.png(&picture)?)?;
         }
     }
     Ok(())
@@ -242,24 +246,13 @@ impl Out {
                 Some(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
                 None => named_after(&seeds(args), args.label.as_ref()),
             };
-            if !args.model.is_dir() {
-                let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
-                return Ok(Self::Grid(weights.with_file_name(format!("{stem}-{what}.png"))));
-            }
-            let folder = args.model.join(run_dir::SAMPLES);
-            files::make_folder(&folder)?;
-            return Ok(Self::Grid(folder.join(format!("{what}.png"))));
+            return Ok(Self::Grid(default_out(&args.model, weights, &what, "png")?));
         };
-        let is_folder = path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator);
-        if is_folder {
-            return Ok(Self::Folder(path));
-        }
-        match path.extension().and_then(|extension| extension.to_str()) {
-            None => Ok(Self::Folder(path)),
-            Some(png) if png.eq_ignore_ascii_case("png") => Ok(Self::Grid(path)),
-            Some(npy) if npy.eq_ignore_ascii_case("npy") => Ok(Self::Numbers(path)),
-            Some(_) => Err(Error::OutFormat { path }),
-        }
+        Ok(match Format::of(&path, &[Format::Png, Format::Npy, Format::Folder])? {
+            Format::Npy => Self::Numbers(path),
+            Format::Folder => Self::Folder(path),
+            _ => Self::Grid(path),
+        })
     }
 
     fn path(&self) -> &Path {
@@ -282,8 +275,19 @@ impl Out {
     }
 }
 
+/// Where a file goes that was given no place: to the samples of the run, or beside the weights and under their name.
+pub(crate) fn default_out(model: &Path, weights: &Path, what: &str, ending: &str) -> Result<PathBuf> {
+    if !model.is_dir() {
+        let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
+        return Ok(weights.with_file_name(format!("{stem}-{what}.{ending}")));
+    }
+    let folder = model.join(run_dir::SAMPLES);
+    files::make_folder(&folder)?;
+    Ok(folder.join(format!("{what}.{ending}")))
+}
+
 /// `seeds-0-63`, or how many they are where a list of them would make a long name; `labels-0-9-seeds-0-7` where there are labels.
-fn named_after(seeds: &Seeds, labels: Option<&Seeds>) -> String {
+pub(crate) fn named_after(seeds: &Seeds, labels: Option<&Seeds>) -> String {
     let named = |what: &str, numbers: &Seeds| {
         let list = numbers.to_string().replace(',', "_");
         match list.len() <= 60 {
