@@ -65,7 +65,8 @@ mod tests {
         assert_eq!((shown.width(), shown.height()), (80, 1 + 2 * 9));
         assert_eq!(shown.pixels()[..80], [9; 80]);
         let text = |pixel: &u8| if *pixel > 0 { '#' } else { ' ' };
-        let line = |row: &[u8]| row.iter().step_by(2).map(text).collect::<String>().trim_end().to_owned();
+        let line =
+            |rows: &[u8]| rows[..80].iter().step_by(2).map(text).collect::<String>().trim_end().to_owned();
         let lines: Vec<String> = shown.pixels()[80..].chunks(2 * 80).map(line).collect();
         #[rustfmt::skip]
         assert_eq!(lines, [
