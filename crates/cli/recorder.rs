@@ -175,6 +175,7 @@ impl<'a> Recorder<'a> {
         if self.real > 0. {
             let line = SheetLine::new(epoch, step, variety(pictures)? / self.real, self.seconds());
             self.metrics.append(&line)?;
+            self.tell(|events| events.line(&line))?;
             let warning = self.watch.sheet(step, line.variety);
             self.warn(warning);
         }

@@ -72,15 +72,18 @@ fn encoder<'a>(
     encoder
 }
 
-/// The picture in a PNG file of 8-bit grey, such as [`encode_png`] makes.
+/// The picture in a PNG file of grey, such as [`encode_png`] makes, of up to 8 bits.
 ///
 /// # Errors
 ///
 /// [`Error::Decode`] where the bytes are no PNG file, [`Error::NotGrey`] where it is of another kind.
 pub fn decode_png(bytes: &[u8]) -> Result<Picture> {
-    let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().map_err(Error::Decode)?;
+    let mut decoder = png::Decoder::new(Cursor::new(bytes));
+    // Fewer bits to eight.
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().map_err(Error::Decode)?;
     let info = reader.info();
-    let (color, depth) = (info.color_type, info.bit_depth);
+    let (color, depth) = reader.output_color_type();
     if (color, depth) != (ColorType::Grayscale, BitDepth::Eight) {
         return Err(Error::NotGrey { found: format!("{color:?}, {} bits", depth as u8) });
     }
