@@ -63,6 +63,24 @@ impl Classes {
     }
 }
 
+/// The share of samples whose likeliest class is the one asked for: of the probabilities that a classifier gives to samples, `(N, C)`,
+/// and a label for each.
+///
+/// It is bounded by what the classifier knows of real images. (As *classification accuracy* in Odena et al., *Conditional image synthesis
+/// with auxiliary classifier GANs*, ICML 2017, section 4.2.)
+///
+/// # Errors
+/// When there are fewer than two rows, or not as many labels.
+pub fn agreement(probabilities: &Tensor, labels: &[u32]) -> Result<Estimate> {
+    let probabilities = rows::<f64>("probabilities", probabilities, 2)?;
+    if probabilities.len() != labels.len() {
+        return Err(Error::Labels { samples: probabilities.len(), labels: labels.len() });
+    }
+    let agrees = |(row, &label): (&[f64], &u32)| if likeliest(row) == label as usize { 1. } else { 0. };
+    let agrees: Vec<f64> = probabilities.iter().zip(labels).map(agrees).collect();
+    Ok(Estimate::mean(agrees.into_iter()))
+}
+
 /// What the numbers are made of, and adds up over groups of samples.
 struct Sums {
     count: f64,

@@ -55,6 +55,15 @@ pub enum Error {
         sum: f64,
     },
 
+    /// There is not one label for each sample.
+    #[error("expected a label for each of the {samples} samples, found {labels}")]
+    Labels {
+        /// How many samples.
+        samples: usize,
+        /// How many labels.
+        labels: usize,
+    },
+
     /// The pixels are outside their range.
     #[error("{what}: expected pixels in [-1, 1], found {found} in row {row}")]
     Range {

@@ -7,7 +7,9 @@ use crate::input::{pixels, same_width};
 use crate::matrix::Rows;
 use crate::nearest::{Nearest, halves, nearest_pixels};
 use crate::parzen::sigmas;
-use crate::{Classes, DigitNetwork, Gaussian, KernelMean, Manifold, Overlap, Parzen, Result, SIDE};
+use crate::{
+    Classes, DigitNetwork, Gaussian, KernelMean, Manifold, Overlap, Parzen, Result, SIDE, agreement,
+};
 
 /// The neighbours that the balls of [`Manifold`] reach to.
 pub const NEIGHBOURS: usize = 5;
@@ -49,6 +51,15 @@ impl DigitJudge {
     /// When they are fewer than three, of another size, or not of finite numbers.
     pub fn judge(&self, samples: &Tensor) -> Result<Judgement> {
         self.judge_features(&self.network.features(&samples.to_device(&Device::Cpu)?)?)
+    }
+
+    /// The share of `samples`, as above, that look like the digit of their label.
+    ///
+    /// # Errors
+    /// Those above, and when there are not as many labels.
+    pub fn agreement(&self, samples: &Tensor, labels: &[u32]) -> Result<Estimate> {
+        let features = self.network.features(&samples.to_device(&Device::Cpu)?)?;
+        agreement(&self.network.probabilities(&features)?, labels)
     }
 
     fn judge_features(&self, features: &Tensor) -> Result<Judgement> {
@@ -147,6 +158,15 @@ impl Evaluator {
         same_width("samples", self.train.width(), &images)?;
         let nearest = mean(&nearest_pixels(&images, &self.train, &self.train_halves));
         self.quality(samples, &images, nearest)
+    }
+
+    /// The share of `samples`, `(N, D)` in `[-1, 1]`, that look like the digit of their label; `None` where the images are not of the feature
+    /// network's size.
+    ///
+    /// # Errors
+    /// When there are too few samples, of another size, or not as many labels.
+    pub fn agreement(&self, samples: &Tensor, labels: &[u32]) -> Result<Option<Estimate>> {
+        self.digits.as_ref().map(|digits| digits.judge.agreement(samples, labels)).transpose()
     }
 
     /// The best that can be expected: what up to `count` training images would have as samples.

@@ -5,6 +5,7 @@
 //! | how far are samples from real images, in features? | [`frechet_distance`], [`kernel_distance`] |
 //! | are samples like real images, and are all real images like some samples? | [`Manifold`]: precision, recall, density, coverage |
 //! | are they digits, and of all kinds? | [`Classes`]: score, confidence, histogram, dropped classes |
+//! | are they the digits that were asked for? | [`agreement`](fn@agreement) |
 //! | how likely are real images? | [`Parzen`], as in the 2014 paper, for comparison with its table |
 //! | are they copies? | [`nearest`](fn@nearest) training images |
 //!
@@ -54,7 +55,7 @@ mod parzen;
 
 mod evaluate;
 
-pub use classes::Classes;
+pub use classes::{Classes, agreement};
 pub use digits::{CLASSES, DigitNetwork, FEATURES, PARAMETERS, SIDE};
 pub use error::{Error, Result};
 pub use estimate::Estimate;

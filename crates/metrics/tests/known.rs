@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ganlet_metrics::{
-    Classes, DigitJudge, DigitNetwork, Error, Evaluator, Gaussian, Manifold, Parzen, Result,
+    Classes, DigitJudge, DigitNetwork, Error, Evaluator, Gaussian, Manifold, Parzen, Result, agreement,
     frechet_distance, kernel_distance, nearest,
 };
 use ganlet_random::Stream;
@@ -88,6 +88,17 @@ fn classes_of_known_distributions() -> Result<()> {
     assert_eq!((one.histogram.as_slice(), one.dropped()), (&[0., 0., 1., 0.][..], vec![0, 1, 3]));
     let vague = Classes::of(&Tensor::full(0.25f32, (10, 4), CPU)?)?;
     assert!((vague.score.value - 1.).abs() < 1e-6 && vague.confidence.value == 0.25);
+    Ok(())
+}
+
+#[test]
+fn samples_agree_with_the_label_that_is_likeliest() -> Result<()> {
+    let probabilities = Tensor::new(&[[0.6, 0.4], [0.3, 0.7], [0.5, 0.5], [0., 1.]], CPU)?;
+    // Of two that are equally likely, the first.
+    let found = agreement(&probabilities, &[0, 1, 0, 0])?;
+    assert_eq!(found.value, 0.75);
+    assert!((found.error - (0.75f64 * 0.25 / 4.).sqrt()).abs() < 1e-12, "{}", found.error);
+    assert!(matches!(agreement(&probabilities, &[0]), Err(Error::Labels { samples: 4, labels: 1 })));
     Ok(())
 }
 

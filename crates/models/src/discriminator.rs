@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
-use ganlet_ops::{Activation, Layer, MlpPass, mlp, mlp_with_dropout};
+use ganlet_ops::{Activation, Layer, MlpPass, center, mlp, mlp_with_dropout};
 use serde::{Deserialize, Serialize};
 
 use crate::spectral::Spectral;
@@ -121,7 +121,7 @@ impl Discriminator {
     fn centered(&self, images: &Tensor) -> candle_core::Result<Tensor> {
         match self.center.first() {
             None => Ok(images.clone()),
-            Some((_, center)) => images.broadcast_sub(center),
+            Some((_, mean)) => center(images, mean),
         }
     }
 

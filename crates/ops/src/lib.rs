@@ -15,6 +15,7 @@
 //! | [`average_step`] | one step of an exponential moving average, in place | - |
 //! | [`limit_norms`] | rows scaled down to a largest norm, in place | - |
 //! | [`spectral_norm`] | a weight divided by its largest singular value | for the weight |
+//! | [`center`](fn@center) | a row taken from each row | - |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
 //! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
 //!
@@ -42,6 +43,7 @@ mod activation;
 mod adam;
 mod average;
 mod bce;
+mod center;
 mod cpu;
 mod dot;
 mod input_gradient;
@@ -66,6 +68,7 @@ pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
 pub use average::average_step;
 pub use bce::bce_with_logits;
+pub use center::center;
 pub use input_gradient::InputGradientPass;
 pub use linear::linear;
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};

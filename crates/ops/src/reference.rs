@@ -184,6 +184,14 @@ pub fn spectral_norm_gradient(norm: &SpectralNorm, gradient: &Tensor) -> Result<
     (gradient - direction.broadcast_mul(&along)?)?.broadcast_div(sigma)
 }
 
+/// [`center`](crate::center()) as a subtraction.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn center(x: &Tensor, center: &Tensor) -> Result<Tensor> {
+    Ok(x.broadcast_sub(center)?.detach())
+}
+
 /// [`normalize`](crate::normalize) by candle's conversion.
 ///
 /// # Errors

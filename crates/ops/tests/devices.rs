@@ -3,7 +3,7 @@
 use candle_core::{Device, Result, Tensor, Var};
 use ganlet_ops::testing::devices;
 use ganlet_ops::{
-    Activation, AdamStep, Layer, SgdStep, adam_step, average_step, bce_with_logits, denormalize,
+    Activation, AdamStep, Layer, SgdStep, adam_step, average_step, bce_with_logits, center, denormalize,
     gather_normalize, limit_norms, linear, mlp, mlp_with_dropout, normalize, sgd_step, spectral_norm,
 };
 
@@ -76,6 +76,7 @@ fn compute(device: &Device) -> Result<Vec<(&'static str, Tensor)>> {
     all.push(("gather_normalize", gather_normalize(&pixels, &indices)?));
     let images = normalize(&pixels)?;
     all.push(("denormalize", denormalize(&images)?.to_dtype(images.dtype())?));
+    all.push(("center", center(&images, &images.get(2)?)?));
     all.push(("normalize", images));
     Ok(all)
 }

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use ganlet_ops::{
-    Activation, AdamStep, adam_step, bce_with_logits, denormalize, gather_normalize, linear, normalize,
-    reference,
+    Activation, AdamStep, adam_step, bce_with_logits, center, denormalize, gather_normalize, linear,
+    normalize, reference,
 };
 use proptest::prelude::*;
 
@@ -126,6 +126,13 @@ proptest! {
         let indices = Tensor::new(indices, &CPU).unwrap();
         let got = gather_normalize(&pixels, &indices).unwrap();
         assert_close(&got, &reference::gather_normalize(&pixels, &indices).unwrap(), 1e-7);
+    }
+
+    #[test]
+    fn centered_rows_are_their_reference(rows in 1usize..300, width in 1usize..900) {
+        let x = Tensor::randn(0f32, 1., (rows, width), &CPU).unwrap();
+        let mean = Tensor::randn(0f32, 1., width, &CPU).unwrap();
+        assert_close(&center(&x, &mean).unwrap(), &reference::center(&x, &mean).unwrap(), 0.);
     }
 }
 
@@ -255,6 +262,9 @@ fn what_does_not_fit_is_an_error() {
     assert!(
         linear(&nothing, &Tensor::zeros((4, 0), DType::F32, &CPU).unwrap(), &b, Activation::Tanh).is_err()
     );
+
+    assert!(center(&x, &Tensor::zeros(4, DType::F32, &CPU).unwrap()).is_err());
+    assert!(center(&nothing, &Tensor::zeros(0, DType::F32, &CPU).unwrap()).is_err());
 
     let pixels = Tensor::zeros((3, 4), DType::U8, &CPU).unwrap();
     assert!(gather_normalize(&pixels, &Tensor::new(&[0u32, 3], &CPU).unwrap()).is_err());
