@@ -223,6 +223,10 @@ fn files_that_are_not_pytorchs_weights() {
         check(&room, "import g.pt", 1, &["g.pt", expected, "torch.save(G.state_dict(), \"G.ckpt\")"]);
     }
     room.write("g.pt", &whole);
+    room.write("g.safetensors", b"not read");
+    check(&room, "import g.safetensors", 1, &["need no import: ganlet sample g.safetensors"]);
+    std::fs::remove_file(room.path("g.safetensors")).unwrap();
+    check(&room, "import g.pt --classes 3", 1, &["--classes 3: g.pt takes 3 inputs"]);
     check(&room, "import g.pt", 1, &["6 pixels", "--image"]);
     check(&room, "import g.pt --image 2x2", 1, &["6 pixels", "--image"]);
     check(&room, "import g.pt --image 2x3 --out g.npy", 1, &["--out g.npy", ".safetensors"]);

@@ -259,6 +259,13 @@ impl Error {
             Self::PyTorch { source: PyTorch::NoTensors { dictionaries }, .. } if !dictionaries.is_empty() => {
                 format!("in Python, save it alone: torch.save(checkpoint[\"{}\"], \"G.ckpt\")", dictionaries[0])
             }
+            Self::PyTorch {
+                source: PyTorch::NotLinear { .. } | PyTorch::Half { .. } | PyTorch::Shape { .. } | PyTorch::DType { .. },
+                ..
+            } => "Ganlet's networks are chains of fully connected layers with biases: it can read no others".into(),
+            Self::PyTorch { path, .. } if path.extension().is_some_and(|extension| extension == "safetensors") => {
+                format!("safetensors need no import: ganlet sample {}", path.display())
+            }
             Self::PyTorch { .. } => "in Python, save the weights alone: torch.save(G.state_dict(), \"G.ckpt\")".into(),
             Self::ImportClasses { .. } => "a label of ten digits is ten inputs: --classes 10".into(),
             Self::ImportFormat { .. } => "end it with .safetensors".into(),

@@ -13,6 +13,9 @@ pub(super) type Id = u32;
 /// The most values, so that an [`Id`] can name them.
 const MOST: usize = 1 << 28;
 
+/// What the classes of modules are named after: PyTorch's own, those of a program, those of TorchScript.
+const MODULES: [&str; 3] = ["torch.nn.", "__main__.", "__torch__."];
+
 /// The most dimensions of a tensor.
 const MOST_DIMENSIONS: usize = 8;
 
@@ -413,9 +416,7 @@ impl<'a> Machine<'a> {
         let name = format!("{module}.{name}");
         match GLOBALS.iter().find(|(known, _)| *known == name) {
             Some(&(_, global)) => self.push(Value::Global(global)),
-            None if name.starts_with("torch.nn.") || name.starts_with("__main__.") => {
-                Err(Error::WholeModule { name })
-            }
+            None if MODULES.iter().any(|of| name.starts_with(of)) => Err(Error::WholeModule { name }),
             None => Err(Error::Forbidden { name }),
         }
     }
