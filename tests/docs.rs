@@ -131,6 +131,29 @@ fn links_in_documents_resolve() {
     assert!(broken.is_empty(), "these links lead nowhere:\n{}", broken.join("\n"));
 }
 
+/// The code blocks of `document` in this language.
+fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("\n```{language}\n");
+    document.split(&opening[..]).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn code_in_the_guide_is_part_of_a_program_that_the_tests_run() {
+    let guide = read(&root().join("docs/guide.md"));
+    let is_example = |path: &PathBuf| path.parent().is_some_and(|folder| name(folder) == "examples");
+    let examples = files(&root().join("crates")).into_iter().filter(is_example);
+    let scripts = files(&root().join("scripts")).into_iter();
+    for (language, programs) in [("rust", examples.collect::<Vec<_>>()), ("python", scripts.collect())] {
+        let programs: Vec<String> =
+            programs.iter().filter(|path| path.extension().is_some()).map(|path| read(path)).collect();
+        let blocks = blocks(&guide, language);
+        assert!(blocks.len() > 4, "{language}");
+        for block in blocks {
+            assert!(programs.iter().any(|program| program.contains(block)), "in no program:\n{block}");
+        }
+    }
+}
+
 /// The table of crates/README.md: a crate's name, and the crates that it may depend on.
 fn table_of_crates() -> Vec<(String, BTreeSet<String>)> {
     let text = read(&root().join("crates/README.md"));

@@ -26,7 +26,7 @@ fn a_table_of_generators_between_training_images_and_noise() {
     assert!(outcome.stderr.contains("custom may not be of digits"), "{}", outcome.stderr);
     let table = outcome.expect_success();
     let lines: Vec<&str> = table.lines().collect();
-    // Four columns do not fit beside each other: two of them are in a block of their own.
+    // Four columns do not fit beside each other: they come in two blocks.
     let blocks: Vec<&[&str]> = lines.split(|line| line.is_empty()).collect();
     assert_eq!(blocks.iter().map(|block| block.len()).collect::<Vec<_>>(), [13, 13, 5], "{table}");
     for (block, headings) in [
@@ -34,9 +34,9 @@ fn a_table_of_generators_between_training_images_and_noise() {
         (1, ["measure", "training images", "noise"]),
     ] {
         assert!(headings.iter().all(|heading| blocks[block][0].contains(heading)), "{table}");
-        assert!(blocks[block][1].starts_with("Fréchet "), "{table}");
-        assert!(blocks[block][1..].iter().all(|line| line.matches('±').count() == 2), "{table}");
     }
+    assert!(blocks[1][0].ends_with("noise") && blocks[0][1].starts_with("Fréchet "), "{table}");
+    assert!(blocks[0][1..].iter().all(|line| line.matches('±').count() == 2), "{table}");
     assert!(blocks[2][1].starts_with("run ") && blocks[2][4].starts_with("noise "), "{table}");
     assert!(lines.iter().all(|line| line.chars().count() <= 80), "{table}");
 
@@ -142,4 +142,19 @@ fn mistakes_are_named() {
     room.write("copy/recipe.toml", other);
     room.write("copy/generator.safetensors", room.read("run/generator.safetensors"));
     fails("eval run copy", &["custom and mnist", "--dataset"]);
+}
+
+#[test]
+fn digits_that_were_asked_for_are_counted() {
+    let room = digits_room();
+    room.run("train --config small.toml --data-dir data --set classes=10 --eval-every 0 --out asked")
+        .expect_success();
+    let table = room.run("eval asked run --data-dir data --samples 200").expect_success();
+    assert!(table.contains("as asked"), "{table}");
+    let json = room.run("eval asked run --data-dir data --samples 200 --json").expect_success();
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    // Two epochs do not teach which digit is which: some tenth of them is right.
+    let share = report["rows"][0]["asked"]["value"].as_f64().unwrap();
+    assert!((0. ..0.5).contains(&share), "{share}");
+    assert!(report["rows"][1].get("asked").is_none());
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Room, TRAIN_SMALL, small_room};
+use ganlet_viz::{Picture, encode_png};
 
 /// The command fails with this exit code, names all of `expected`, and gives a hint.
 fn check(room: &Room, arguments: &str, code: i32, expected: &[&str]) {
@@ -43,6 +44,18 @@ fn mistakes_on_the_command_line() {
         ("sample run --seeds 99999999999999999999", "too large"),
         ("sample run --seeds 1 --latents z.npy", "--latents"),
         ("sample run --per-row 0", "--per-row"),
+        ("import", "FILE"),
+        ("import g.pt --image 28", "28x28"),
+        ("import g.pt --image 0x28", "at least 1"),
+        ("export run", "--onnx"),
+        ("completions tcsh", "bash"),
+        ("sample run --scale 0", "--scale"),
+        ("sample run --scale 65", "--scale"),
+        ("sample run --colors red", "grey, inverted, viridis or magma"),
+        ("interpolate run --steps 1", "both ends"),
+        ("interpolate run --fps 51", "--fps"),
+        ("animate run --frames 0", "--frames"),
+        ("demo run --max-size 0", "--max-size"),
         ("trian", "train"),
     ] {
         check(&room, arguments, 2, &[expected]);
@@ -61,6 +74,14 @@ fn mistakes_on_the_command_line() {
         ("train --config nothing.toml", "nothing.toml"),
         ("sample nothing", "nothing"),
         ("sample .", "there is no generator.safetensors"),
+        ("import nothing.pt", "nothing.pt"),
+        ("export nothing --onnx g.onnx", "nothing"),
+        ("export . --onnx g.onnx", "there is no generator.safetensors"),
+        ("export . --tensorboard logs", "there is no run"),
+        ("interpolate nothing", "nothing"),
+        ("animate nothing", "nothing"),
+        ("animate .", "fake_images-N.png"),
+        ("demo nothing", "nothing"),
         ("data info emnist", "emnist"),
         ("data verify kmnist", "kmnist"),
         ("data fetch mnist --offline", "mnist"),
@@ -153,6 +174,28 @@ fn files_that_are_not_weights_or_latents() {
     check(&room, "sample run --seeds 0-99999999999 --out x.npy", 1, &["10,000,000"]);
     check(&room, "sample run --seeds 0-18446744073709551615 --out x/", 1, &["100,000"]);
     check(&room, "sample run --out x.gif", 1, &["--out x.gif", ".png"]);
+    check(&room, "sample run --out x.npy --scale 2", 1, &["--out x.npy", "--scale"]);
+    check(&room, "sample run --seeds 0-9999 --out x.png --scale 64", 1, &["too large", "--scale"]);
+
+    check(&room, "interpolate run --out x.jpg", 1, &["--out x.jpg", ".png", ".gif", ".apng", ".npy"]);
+    check(&room, "interpolate run --out x/", 1, &["--out x/", ".png"]);
+    check(&room, "interpolate run --seeds 7", 1, &["--seeds 7", "two or more"]);
+    check(&room, "interpolate run --seeds 0-99999999999", 1, &["10,000", "--steps"]);
+    check(&room, "interpolate run --steps 9999 --scale 64 --out x.gif --seeds 1", 1, &["--seeds 1"]);
+    check(
+        &room,
+        "interpolate run --seeds 0,1 --steps 5000 --scale 64 --out x.gif",
+        1,
+        &["x.gif", "10,000", "--scale"],
+    );
+    check(&room, "animate run --out x.png", 1, &["--out x.png", ".gif", ".apng"]);
+    check(&room, "animate run --out nowhere/x.gif", 1, &["nowhere/x.gif"]);
+    room.write("run/samples/fake_images-3.png", "no picture");
+    check(&room, "animate run", 1, &["run/samples/fake_images-3.png", "not a whole PNG file"]);
+    let pixel = encode_png(&Picture::new(1, 1, vec![128]).unwrap()).unwrap();
+    room.write("run/samples/fake_images-3.png", pixel);
+    check(&room, "animate run", 1, &["run/samples/fake_images-3.png", "1 x 1", "98 x 114"]);
+    check(&room, "demo run --out x.htm", 1, &["--out x.htm", ".html"]);
 
     room.write("z.npy", "no latents");
     check(&room, "sample run --latents z.npy", 1, &["--latents z.npy", "not a .npy file"]);
@@ -160,4 +203,39 @@ fn files_that_are_not_weights_or_latents() {
     check(&room, "sample run --latents z.npy", 1, &["--latents z.npy", "rows of 4 numbers", "120"]);
     check(&room, "sample run --latents nothing.npy", 1, &["nothing.npy"]);
     assert!(!room.path("x").exists() && !room.path("x.npy").exists());
+}
+
+#[test]
+fn files_that_are_not_pytorchs_weights() {
+    let room = Room::new();
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/formats/tests/golden");
+    let pytorchs = |name: &str| std::fs::read(golden.join(name)).unwrap();
+    let whole = pytorchs("zip.pt");
+    let system = b"\x80\x02cos\nsystem\n(X\x0d\x00\x00\x00touch stolen;\x85R.";
+    for (bytes, expected) in [
+        (&b""[..], "0 bytes"),
+        (b"no weights", "neither a zip archive nor a pickle"),
+        (&whole[..whole.len() / 2], "the zip archive is damaged"),
+        (system, "`os.system`, which a state dict is not made of: nothing of it was run"),
+        (&pytorchs("module.pt"), "a whole module, `torch.nn.modules.container.Sequential`"),
+    ] {
+        room.write("g.pt", bytes);
+        check(&room, "import g.pt", 1, &["g.pt", expected, "torch.save(G.state_dict(), \"G.ckpt\")"]);
+    }
+    room.write("g.pt", &whole);
+    room.write("g.safetensors", b"not read");
+    check(&room, "import g.safetensors", 1, &["need no import: ganlet sample g.safetensors"]);
+    std::fs::remove_file(room.path("g.safetensors")).unwrap();
+    check(&room, "import g.pt --classes 3", 1, &["--classes 3: g.pt takes 3 inputs"]);
+    check(&room, "import g.pt", 1, &["6 pixels", "--image"]);
+    check(&room, "import g.pt --image 2x2", 1, &["6 pixels", "--image"]);
+    check(&room, "import g.pt --image 2x3 --out g.npy", 1, &["--out g.npy", ".safetensors"]);
+    check(&room, "import g.pt --image 2x3 --out nowhere/g.safetensors", 1, &["nowhere/g.safetensors"]);
+    check(
+        &room,
+        "export g.pt --onnx g.onnx",
+        1,
+        &["g.pt", "expected a safetensors file", "ganlet import g.pt"],
+    );
+    assert_eq!(room.files(""), ["g.pt"]);
 }

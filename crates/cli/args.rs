@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
 
 use crate::device::DeviceChoice;
 use crate::seeds::Seeds;
+use crate::style::{PaceArgs, StyleArgs};
 
 /// Epochs from one checkpoint to the next, and how many are kept, where nothing else is said.
 pub(crate) const CHECKPOINT_EVERY: u64 = 1;
@@ -19,8 +21,9 @@ const INTERRUPTION: &str = "Interruption";
 
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
-/// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `eval` says how good
-/// they are, `report` shows how the training went, and `data` looks after the data sets.
+/// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `interpolate` and `animate` make
+/// them move, `demo` makes a page to play with, `eval` says how good they are, `report` shows how the training went, `import` and `export`
+/// speak with PyTorch, ONNX and TensorBoard, and `data` looks after the data sets.
 #[derive(Debug, Parser)]
 #[command(
     name = "ganlet",
@@ -30,8 +33,11 @@ const INTERRUPTION: &str = "Interruption";
 EXAMPLES:
   ganlet train                        Train the classic recipe on MNIST
   ganlet sample runs/RUN              See what it learned to draw
+  ganlet demo runs/RUN                Make a page to explore it in a browser
   ganlet eval runs/RUN                Measure how good that is
   ganlet report runs/RUN runs/OTHER   Compare two trainings
+  ganlet export runs/RUN --onnx g.onnx
+                                      Take it elsewhere
   ganlet data info                    See which data sets are at hand
   ganlet help train                   Read all about training"
 )]
@@ -44,9 +50,16 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     Train(TrainArgs),
     Sample(SampleArgs),
+    Interpolate(InterpolateArgs),
+    Animate(AnimateArgs),
+    Demo(DemoArgs),
     Eval(EvalArgs),
     Report(ReportArgs),
+    Import(ImportArgs),
+    Export(ExportArgs),
     Data(DataArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Train a GAN and leave a run directory with its pictures, numbers and weights.
@@ -55,7 +68,8 @@ pub(crate) enum Verb {
 /// single values. The same recipe gives the same bits, for any number of threads.
 ///
 /// The run directory holds report.html (everything to look at; it follows the training), recipe.toml, environment.json,
-/// metrics.jsonl (the numbers of each report), samples/ (64 pictures after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch),
+/// metrics.jsonl (the numbers of each report), samples/ (64 pictures after every epoch), generator.safetensors and
+/// discriminator.safetensors (replaced after every epoch), generator-ema.safetensors (where the recipe averages),
 /// generator-best.safetensors (whose samples were nearest to real images), and checkpoints/ (all that is needed to go on). Its
 /// path is printed on standard output.
 ///
@@ -67,6 +81,8 @@ EXAMPLES:
   ganlet train                                The classic recipe on MNIST
   ganlet train --dry-run                      Show what that would do
   ganlet train --epochs 20 --seed 7           Shorter, with other random numbers
+  ganlet train --recipe best                  The best digits, in 1.5 times the time
+  ganlet train --recipe best --set r1=1       With one number of it changed
   ganlet train --dataset synthetic-digits     Needs no network
   ganlet train --data-dir pics --out runs/a   Your own IDX files
   ganlet train --config runs/classic-mnist-seed0/recipe.toml --out runs/b
@@ -80,7 +96,7 @@ ENVIRONMENT:
   CANDLE_NUM_THREADS  Threads to train with [default: one per core]
   NO_COLOR            No colors")]
 pub(crate) struct TrainArgs {
-    /// Recipe to train [default: classic]
+    /// Recipe to train: classic, best, conditional, wgan-gp, yunjey-2018 or goodfellow-2014 [default: classic]
     #[arg(
         long,
         value_name = "NAME",
@@ -155,6 +171,11 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = OUTPUT)]
     pub(crate) eval_every: Option<u64>,
 
+    /// Write TensorBoard's event file into the run directory as well, as training goes on: scalars and sheets, for `tensorboard
+    /// --logdir runs`
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) tensorboard: bool,
+
     /// Replace the run in the run directory, if it holds one; files that no run makes stay
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
@@ -191,17 +212,25 @@ EXAMPLES:
   ganlet sample runs/a                             A grid of samples 0 to 63
   ganlet sample runs/a --seeds 7 --out 7.png       One picture
   ganlet sample runs/a --seeds 0-99 --out pics/    A PNG file each
+  ganlet sample runs/a --scale 4 --colors inverted Large, and ink on paper
   ganlet sample runs/a --seeds 0-9999 --out x.npy  Numbers: numpy.load(\"x.npy\") is
                                                    (10000, 784) float32 in [-1, 1]
+  ganlet sample runs/conditional-mnist-seed0 --label 0-9
+                                                   A row of each digit
   ganlet sample generator.safetensors              Any weights, PyTorch's too")]
 pub(crate) struct SampleArgs {
     /// Run directory, or a generator's weights; those of PyTorch's state dict work too
     #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
     pub(crate) model: PathBuf,
 
-    /// Which samples: a number, a range, or several of them, as in 1,5,9-12
-    #[arg(long, value_name = "SEEDS", default_value = "0-63")]
-    pub(crate) seeds: Seeds,
+    /// Which samples: a number, a range, or several of them, as in 1,5,9-12 [default: 0-63; 0-7 of each of several labels]
+    #[arg(long, value_name = "SEEDS")]
+    pub(crate) seeds: Option<Seeds>,
+
+    /// Draw this digit, or these, as in 0-9: each of the seeds for each of them, a row of the grid for each. For generators that were
+    /// trained with labels; without it, sample N is of the kind N mod 10
+    #[arg(long, value_name = "LABELS", conflicts_with = "latents")]
+    pub(crate) label: Option<Seeds>,
 
     /// Draw the latents in this .npy file instead, (N, latent) of float32 or float64
     #[arg(long, value_name = "FILE.npy", conflicts_with = "seeds", value_hint = ValueHint::FilePath)]
@@ -212,13 +241,117 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
     pub(crate) out: Option<PathBuf>,
 
-    /// Pictures in a row of the grid
-    #[arg(long, value_name = "N", default_value = "8", value_parser = positive)]
-    pub(crate) per_row: usize,
+    /// Pictures in a row of the grid [default: 8; all of a label where there are several]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) per_row: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) style: StyleArgs,
 
     /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
+}
+
+/// Draw what lies between samples: a grid, or an animation that turns one into the next.
+///
+/// The way from one to the next is along a great circle of latents. In a grid, each row leads from a sample to the next;
+/// an animation passes all of them and comes back to the first.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet interpolate runs/a                        A grid: from sample 0 to 1, 1 to 2, ... 7 to 8
+  ganlet interpolate runs/a --seeds 3,8 --steps 20 One row
+  ganlet interpolate runs/a --out between.gif      An animation")]
+pub(crate) struct InterpolateArgs {
+    /// Run directory, or a generator's weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// Between which samples, two or more: numbers and ranges, as in 1,5,9-12
+    #[arg(long, value_name = "SEEDS", default_value = "0-8")]
+    pub(crate) seeds: Seeds,
+
+    /// The class of all pictures, of a conditional generator [default: seed N modulo the classes, and mixtures in between]
+    #[arg(long, value_name = "N")]
+    pub(crate) label: Option<usize>,
+
+    /// Pictures from one sample to the next [default: 10 in a grid, both ends counted; 24 in an animation]
+    #[arg(long, value_name = "N", value_parser = at_least_two)]
+    pub(crate) steps: Option<usize>,
+
+    /// Where to: FILE.png for a grid, FILE.gif or FILE.apng for an animation, FILE.npy for the numbers of the grid; an
+    /// existing file is replaced [default: a grid in the samples folder of the run, or beside the weights]
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// [default: 20]
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+
+    #[command(flatten)]
+    pub(crate) style: StyleArgs,
+
+    /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Show how a training went: an animation of the pictures that it drew after its epochs, always of the same latents.
+///
+/// Early epochs, which change the most, are shown more often than late ones; each picture names its epoch.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet animate runs/a                            To runs/a/training.gif
+  ganlet animate runs/a --frames 200 --out a.apng  Many epochs, as an animated PNG")]
+pub(crate) struct AnimateArgs {
+    /// Run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(crate) run: PathBuf,
+
+    /// The most pictures
+    #[arg(long, value_name = "N", default_value = "40", value_parser = positive)]
+    pub(crate) frames: usize,
+
+    /// Where to: FILE.gif or FILE.apng; an existing file is replaced [default: training.gif in the run directory]
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+
+    #[command(flatten)]
+    pub(crate) style: StyleArgs,
+}
+
+/// Make a page to explore a generator with, in any browser: new pictures, and ways between and around them.
+///
+/// It is one file with the generator inside, and needs no network and no other file. Its sample N is the picture that
+/// `ganlet sample --seeds N` draws.
+///
+/// The path of the page is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet demo runs/a                               To runs/a/demo.html; open it in a browser
+  ganlet demo generator.safetensors --out g.html   Any weights, PyTorch's too")]
+pub(crate) struct DemoArgs {
+    /// Run directory, or a generator's weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// Where to; an existing file is replaced [default: demo.html in the run directory, or beside the weights]
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// The largest page, in MB: the weights of large generators are rounded until they fit, from 24 bits down to 4
+    #[arg(long, value_name = "N", default_value = "2", value_parser = positive)]
+    pub(crate) max_size: usize,
 }
 
 /// Measure how good generators are: fidelity, diversity, memorisation and likelihood.
@@ -231,7 +364,8 @@ pub(crate) struct SampleArgs {
 /// samples. Score, confidence: how clearly the samples are digits, of all kinds. Imbalance: how unequally frequent the digits are,
 /// in nats. Parzen: the log-likelihood of the 2014 paper, in nats; for comparison with its table, as it says little
 /// about a generator. Nearest: the mean distance to the nearest training image, pixels being in [0, 1]; "/ test" in units of that of
-/// a test image: far below 1 means copies. Last, how many percent of the samples are the digits 0 to 9; one with less than one percent is dropped.
+/// a test image: far below 1 means copies. As asked: how many samples are the digit of their label, where the generator takes labels. Last,
+/// how many percent of the samples are the digits 0 to 9; one with less than one percent is dropped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
@@ -297,6 +431,106 @@ pub(crate) struct ReportArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// Read weights that PyTorch saved.
+///
+/// Takes what `torch.save(G.state_dict(), FILE)` wrote, in any version of PyTorch, and writes safetensors that say what network
+/// they are of, which all verbs take. It is read as data: whatever the file asks for, nothing of it is run.
+///
+/// The network is a chain of fully connected layers. One that ends in one output is a discriminator, any other a generator.
+///
+/// The way back to PyTorch needs no verb: G.load_state_dict(safetensors.torch.load_file("generator.safetensors")).
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet import G.ckpt                         Make G.safetensors of it
+  ganlet sample G.safetensors                  See what it draws
+  ganlet import G.pth --activation relu        The tutorial as it was revised in 2018
+  ganlet import G.pth --out generator.safetensors
+  ganlet import G.pt --image 32x24             Its pictures are not square")]
+pub(crate) struct ImportArgs {
+    /// File that `torch.save` wrote: .pt, .pth, .ckpt, .pkl
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Where to [default: FILE, with the ending .safetensors]
+    #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// What stands between the layers, which the file does not say
+    #[arg(long, value_name = "NAME", default_value = "leaky-relu", value_parser = ["leaky-relu", "relu"])]
+    pub(crate) activation: String,
+
+    /// How many of the inputs are a label, as ones and zeros after the others
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) classes: usize,
+
+    /// Size of the pictures in pixels [default: a square]
+    #[arg(long, value_name = "ROWSxCOLUMNS", value_parser = size)]
+    pub(crate) image: Option<[usize; 2]>,
+}
+
+/// Write a run or its weights for other programs: ONNX, TensorBoard.
+///
+/// The ONNX model of a generator takes `latents` (batch, N) and gives `images` (batch, rows * columns) in [-1, 1]; that of a
+/// discriminator takes such images and gives `logits` (batch, 1). The batch is of any size; the operator set is 13. Where the
+/// network takes labels, `labels` (batch) go in as well, int64 from 0.
+///
+/// TensorBoard's event file holds the numbers of metrics.jsonl as scalars and the sheets of samples/ as images.
+///
+/// PyTorch needs no export: it reads the weights of a run as they are.
+///
+/// The path of each file that was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(
+    group = clap::ArgGroup::new("format").required(true).multiple(true),
+    after_help = "\
+EXAMPLES:
+  ganlet export runs/a --onnx g.onnx                 The generator for onnxruntime
+  ganlet export runs/a/discriminator.safetensors --onnx d.onnx
+  ganlet export runs/a --tensorboard logs/a          Then: tensorboard --logdir logs"
+)]
+pub(crate) struct ExportArgs {
+    /// Run directory, or a network's weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// Write an ONNX model to this file
+    #[arg(long, value_name = "FILE.onnx", group = "format", value_hint = ValueHint::FilePath)]
+    pub(crate) onnx: Option<PathBuf>,
+
+    /// Write TensorBoard's event file of a run into this folder, whose name TensorBoard shows
+    #[arg(long, value_name = "DIR", group = "format", value_hint = ValueHint::DirPath)]
+    pub(crate) tensorboard: Option<PathBuf>,
+}
+
+/// Print the completions of a shell: what Tab does after `ganlet`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet completions bash > ~/.local/share/bash-completion/completions/ganlet
+  ganlet completions zsh > ~/.zfunc/_ganlet     With ~/.zfunc in fpath
+  ganlet completions fish > ~/.config/fish/completions/ganlet.fish
+  ganlet completions powershell >> $PROFILE")]
+pub(crate) struct CompletionsArgs {
+    /// Shell that they are for
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// Write the manual pages.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet man ~/.local/share/man/man1      Then: man ganlet, man ganlet-train
+  ganlet man | man -l -                   Read the first without installing it")]
+pub(crate) struct ManArgs {
+    /// Folder to write a page for each verb into [default: print the page of the program]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
 /// Fetch, verify and describe data sets.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -316,6 +550,7 @@ pub(crate) struct DataArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataVerb {
     /// Download a data set into the cache, unless it is at hand
+    #[command(after_help = "EXAMPLE:\n  ganlet data fetch fashion-mnist")]
     Fetch {
         /// Data set: mnist, fashion-mnist or kmnist
         #[arg(value_name = "NAME", default_value = "mnist")]
@@ -331,6 +566,7 @@ pub(crate) enum DataVerb {
     },
 
     /// Compare the files of a data set with the published checksums; the exit code is 1 where one is damaged
+    #[command(after_help = "EXAMPLE:\n  ganlet data verify mnist --data-dir my-copy")]
     Verify {
         /// Data set: mnist, fashion-mnist, kmnist or synthetic-digits
         #[arg(value_name = "NAME", default_value = "mnist")]
@@ -342,6 +578,7 @@ pub(crate) enum DataVerb {
     },
 
     /// Describe a data set, or all of them; downloads nothing
+    #[command(after_help = "EXAMPLE:\n  ganlet data info --data-dir my-images")]
     Info {
         /// Data set: mnist, fashion-mnist, kmnist or synthetic-digits [default: all]
         #[arg(value_name = "NAME")]
@@ -351,6 +588,20 @@ pub(crate) enum DataVerb {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         data_dir: Option<PathBuf>,
     },
+}
+
+/// Two whole numbers of at least one, as in 28x28.
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let (rows, columns) = text.split_once('x').ok_or("expected ROWSxCOLUMNS, as in 28x28")?;
+    Ok([positive(rows)?, positive(columns)?])
+}
+
+/// A whole number of at least two.
+fn at_least_two(text: &str) -> Result<usize, String> {
+    match positive(text)? {
+        1 => Err("it must be at least 2: both ends".into()),
+        number => Ok(number),
+    }
 }
 
 /// A whole number of at least one.

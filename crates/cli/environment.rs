@@ -191,6 +191,23 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The inverse of [`timestamp`], in seconds; none where it is another text.
+pub(crate) fn seconds_since_1970(timestamp: &str) -> Option<u64> {
+    let (date, time) = timestamp.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, between| -> Option<[u64; 3]> {
+        let numbers: Option<Vec<u64>> = text.split(between).map(|number| number.parse().ok()).collect();
+        numbers?.try_into().ok()
+    };
+    let ([year, month, day], [hour, minute, second]) = (numbers(date, '-')?, numbers(time, ':')?);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // In years that begin with March, as below.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    ((days - 719_468) * 86_400).checked_add(hour.checked_mul(3600)?)?.checked_add(minute * 60 + second)
+}
+
 /// Year, month and day of the Gregorian calendar, from the days since 1970-01-01.
 ///
 /// Counted in years that begin with March, so that the leap day is the last: in them month m begins on day
@@ -215,7 +232,11 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_the_calendar() {
-        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
+        let at = |seconds| {
+            let text = timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(seconds_since_1970(&text), Some(seconds));
+            text
+        };
         // From `date -u -d @SECONDS`.
         assert_eq!(at(0), "1970-01-01T00:00:00Z");
         assert_eq!(at(951_782_399), "2000-02-28T23:59:59Z");
@@ -223,6 +244,11 @@ mod tests {
         assert_eq!(at(1_709_251_199), "2024-02-29T23:59:59Z");
         assert_eq!(at(1_795_535_113), "2026-11-24T15:45:13Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+        for text in
+            ["", "today", "2026-11-24", "2026-11-24T15:45:13", "2026-13-24T15:45:13Z", "1969-01-01T0:0:0Z"]
+        {
+            assert_eq!(seconds_since_1970(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use ganlet_data::Name;
 
 use crate::console::{self, grouped};
 use crate::npy;
+use crate::style::Format;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -80,10 +81,48 @@ pub(crate) enum Error {
         "--latents {}: the generator takes rows of {expected} numbers, found {} rows of {}", path.display(), found.0, found.1
     )]
     LatentShape { path: PathBuf, expected: usize, found: (u64, usize) },
-    #[error("--out {}: only .png and .npy files can be written", path.display())]
-    OutFormat { path: PathBuf },
+    #[error("--out {}: files of this kind are not made here", path.display())]
+    OutFormat { path: PathBuf, known: &'static [Format] },
+    #[error("--out {}: numbers have no --colors and no --scale", path.display())]
+    StyledNumbers { path: PathBuf },
+    #[error(
+        "--out {}: {} pictures of {} x {} pixels are too long an animation, which holds at most {} pixels", path.display(),
+        grouped(*count as u64), size[0], size[1], grouped(*most)
+    )]
+    LongAnimation { path: PathBuf, count: usize, size: [u32; 2], most: u64 },
+    #[error("--seeds {seeds}: there is nothing between one sample and no other")]
+    OneSeed { seeds: String },
+    #[error("--seeds, --steps: {} pictures are too many, there may be {}", grouped(*count), grouped(*most))]
+    TooManyBetween { count: u64, most: u64 },
+    #[error("{}: there are no samples/fake_images-N.png of a run", path.display())]
+    NoSheets { path: PathBuf },
+    #[error("{}", path.display())]
+    Sheet { path: PathBuf, source: ganlet_viz::Error },
+    #[error(
+        "{} is of {} x {} pixels, those before it of {} x {}", path.display(), found[0], found[1], expected[0], expected[1]
+    )]
+    SheetSize { path: PathBuf, expected: [u32; 2], found: [u32; 2] },
+    #[error("--out {}: the page is a .html file", path.display())]
+    DemoFormat { path: PathBuf },
+    #[error("{}: no page can be made of this generator", path.display())]
+    Demo { path: PathBuf, source: ganlet_viz::Error },
     #[error("--seeds: {} pictures are too many for {what}, which holds at most {}", grouped(*count), grouped(*most))]
     TooMany { count: u64, what: &'static str, most: u64 },
+
+    #[error("{}: this is not a state dict of fully connected layers", path.display())]
+    PyTorch { path: PathBuf, source: ganlet_formats::pytorch::Error },
+    #[error("--classes {classes}: {} takes {inputs} inputs, of which some must be left", path.display())]
+    ImportClasses { path: PathBuf, classes: usize, inputs: usize },
+    #[error("--out {}: only .safetensors files can be written", path.display())]
+    ImportFormat { path: PathBuf },
+    #[error("{}: its images have {pixels} pixels: how many rows and columns are that?", path.display())]
+    ImageSize { path: PathBuf, pixels: usize },
+    #[error("{}: it cannot be written as ONNX", path.display())]
+    Onnx { path: PathBuf, source: ganlet_formats::onnx::Error },
+    #[error("{}", path.display())]
+    Environment { path: PathBuf, source: serde_json::Error },
+    #[error("{}: this is not a PNG file", path.display())]
+    NotPng { path: PathBuf },
 
     #[error("the runs were trained on different data: {} and {}", of[0], of[1])]
     DifferentData { of: [String; 2] },
@@ -141,6 +180,7 @@ impl Error {
     /// The next command, or what to look at.
     fn hint(&self) -> Option<String> {
         use ganlet_data::Error as Data;
+        use ganlet_formats::pytorch::Error as PyTorch;
         use ganlet_train::Error as Train;
 
         Some(match self {
@@ -181,23 +221,57 @@ impl Error {
             Self::RunVanished { .. } => {
                 "if it was moved, or its disk was unplugged, ganlet train --resume goes on with it where it is now".into()
             }
+            Self::Models(ganlet_models::Error::NoLabels) => "ganlet train --recipe conditional trains one with labels".into(),
             Self::NoModel { .. } => "`ganlet train` makes a run; ls runs/ shows those that there are".into(),
             Self::NoWeights { path } if path.join(crate::run_dir::RECIPE).exists() => format!(
                 "the run was stopped before its first epoch was over: ganlet train --resume {}",
                 path.display()
             ),
             Self::NoWeights { .. } => "name a run directory or a .safetensors file; `ganlet train` makes both".into(),
+            Self::Weights { path, source: ganlet_models::Error::NotSafetensors { .. } }
+                if path.extension().is_none_or(|extension| extension != "safetensors") =>
+            {
+                format!("what PyTorch saved becomes such a file by: ganlet import {}", path.display())
+            }
             Self::Weights { .. } => {
                 "a run's generator.safetensors is one; `ganlet train` makes it".into()
             }
             Self::LatentShape { .. } | Self::Latents { .. } => {
                 "numpy.save(\"z.npy\", numpy.random.randn(N, latent).astype(\"float32\")) makes such a file".into()
             }
-            Self::OutFormat { .. } => {
-                "end it with .png for a grid, .npy for numbers, or / for a folder of PNG files".into()
+            Self::OutFormat { known, .. } => {
+                let known: Vec<_> = known.iter().map(|format| format.described()).collect();
+                format!("end it with {}", known.join(", or "))
             }
+            Self::StyledNumbers { .. } => "leave them out, or end it with .png".into(),
+            Self::LongAnimation { .. } => "take a smaller --scale, or fewer pictures".into(),
+            Self::OneSeed { .. } => "name two or more, as in --seeds 3,8".into(),
+            Self::TooManyBetween { .. } => "take fewer --seeds, or fewer --steps".into(),
+            Self::NoSheets { .. } => "name the directory of a run; `ganlet train` makes one, and draws after each epoch".into(),
+            Self::Sheet { .. } | Self::SheetSize { .. } => "remove that file, and the other epochs are shown".into(),
+            Self::DemoFormat { .. } => "end it with .html".into(),
+            Self::Demo { source: ganlet_viz::Error::PageSize { bytes, .. }, .. } => {
+                format!("--max-size {} takes a page of so many MB", bytes.div_ceil(1_000_000))
+            }
+            Self::Viz(ganlet_viz::Error::TooLargePicture { .. }) => "take a smaller --scale, or fewer pictures".into(),
             Self::TooMany { what: "one .npy file", .. } => "draw them in several commands, each with some of the --seeds".into(),
             Self::TooMany { .. } => "--out samples.npy takes more, and --seeds fewer".into(),
+            Self::PyTorch { source: PyTorch::NoTensors { dictionaries }, .. } if !dictionaries.is_empty() => {
+                format!("in Python, save it alone: torch.save(checkpoint[\"{}\"], \"G.ckpt\")", dictionaries[0])
+            }
+            Self::PyTorch {
+                source: PyTorch::NotLinear { .. } | PyTorch::Half { .. } | PyTorch::Shape { .. } | PyTorch::DType { .. },
+                ..
+            } => "Ganlet's networks are chains of fully connected layers with biases: it can read no others".into(),
+            Self::PyTorch { path, .. } if path.extension().is_some_and(|extension| extension == "safetensors") => {
+                format!("safetensors need no import: ganlet sample {}", path.display())
+            }
+            Self::PyTorch { .. } => "in Python, save the weights alone: torch.save(G.state_dict(), \"G.ckpt\")".into(),
+            Self::ImportClasses { .. } => "a label of ten digits is ten inputs: --classes 10".into(),
+            Self::ImportFormat { .. } => "end it with .safetensors".into(),
+            Self::ImageSize { pixels, .. } => format!("--image says it: --image 1x{pixels}, for one row"),
+            Self::Environment { .. } => "the training that made it writes this file; is it another program's?".into(),
+            Self::NotPng { .. } => "move it out of the run's samples; ganlet train writes PNG files there".into(),
             Self::DifferentData { .. } => "name the data to hold all of them against with --dataset".into(),
             Self::OtherImages { .. } => "--dataset or --data-dir names the data that it was trained on".into(),
             Self::Evaluate { source: ganlet_metrics::Error::TooFew { .. }, .. } => {

@@ -202,7 +202,7 @@ impl Training {
 /// The four numbers of a report: what the two lose, and what the discriminator makes of real and generated images.
 fn numbers(report: &Report) -> String {
     let Report { d_loss, g_loss, d_real, d_fake, .. } = report;
-    format!("d_loss {d_loss:.2}  g_loss {g_loss:.2}  D(x) {d_real:.2}  D(G(z)) {d_fake:.2}")
+    format!("d_loss {d_loss:.3}  g_loss {g_loss:.2}  D(x) {d_real:.2}  D(G(z)) {d_fake:.2}")
 }
 
 /// The next of 1, 2, 5, 10, 20, 50, ...
@@ -230,11 +230,18 @@ mod tests {
 
     #[test]
     fn a_line_fits_into_80_columns() {
-        let report =
-            Report { epoch: 200, step: 1, images: 0, d_loss: 1.23, g_loss: 12.35, d_real: 1., d_fake: 0.2 };
+        let report = Report {
+            epoch: 200,
+            step: 1,
+            images: 0,
+            d_loss: 1.2345,
+            g_loss: 12.345,
+            d_real: 1.,
+            d_fake: 0.2,
+        };
         let training = Training::new(true, 200, 600, 0);
         let line = format!("{}  {}  1234 steps/s", training.place(7), numbers(&report));
-        assert_eq!(line, "epoch   7/200  d_loss 1.23  g_loss 12.35  D(x) 1.00  D(G(z)) 0.20  1234 steps/s");
+        assert_eq!(line, "epoch   7/200  d_loss 1.235  g_loss 12.35  D(x) 1.00  D(G(z)) 0.20  1234 steps/s");
         assert!(line.len() <= 80, "{}", line.len());
     }
 }

@@ -12,6 +12,7 @@ use ganlet_viz::{Layout, encode_png, grid};
 use crate::checkpoints::Checkpoints;
 use crate::error::Result;
 use crate::evaluation::Evaluation;
+use crate::events::Events;
 use crate::metrics::{Kind, Line, Metrics, SheetLine};
 use crate::progress::Training;
 use crate::report::Live;
@@ -28,6 +29,8 @@ pub(crate) struct Recorder<'a> {
     run: &'a RunDir,
     image: [usize; 2],
     metrics: Metrics,
+    /// For TensorBoard, where that was asked for.
+    events: Option<Events>,
     evaluation: Option<Evaluation>,
     checkpoints: Checkpoints,
     /// The step of the last checkpoint.
@@ -75,6 +78,7 @@ impl<'a> Recorder<'a> {
             run,
             image: plan.image(),
             metrics,
+            events: None,
             evaluation,
             checkpoints,
             saved: steps,
@@ -88,6 +92,12 @@ impl<'a> Recorder<'a> {
         };
         recorder.refresh();
         Ok(recorder)
+    }
+
+    /// From now on, after `steps` steps, writes TensorBoard's event file too.
+    pub(crate) fn write_events(&mut self, steps: u64) -> Result<()> {
+        self.events = Some(Events::open(self.run.path(), steps)?);
+        Ok(())
     }
 
     pub(crate) fn finish(&mut self) {
@@ -128,7 +138,9 @@ impl<'a> Recorder<'a> {
         let now = Instant::now();
         let (then, step) = std::mem::replace(&mut self.last, (now, report.step));
         let rate = (report.step - step) as f64 / (now - then).as_secs_f64();
-        self.metrics.append(&Line::new(report, self.seconds(), rate))?;
+        let line = Line::new(report, self.seconds(), rate);
+        self.metrics.append(&line)?;
+        self.tell(|events| events.line(&line))?;
         self.progress.report(report);
         let warning = self.watch.report(report);
         self.warn(warning);
@@ -138,7 +150,9 @@ impl<'a> Recorder<'a> {
 
     fn keep(&mut self, epoch: u64, gan: &Gan) -> Result<()> {
         let pictures = sheet(&gan.averaged()?)?;
-        write_grid(&self.run.fake_images(epoch), &pictures, self.image)?;
+        let path = self.run.fake_images(epoch);
+        write_grid(&path, &pictures, self.image)?;
+        self.tell(|events| events.sheet(epoch, &path))?;
         self.progress.epoch(epoch);
         self.look_at(epoch, gan.steps, &pictures)?;
 
@@ -161,6 +175,7 @@ impl<'a> Recorder<'a> {
         if self.real > 0. {
             let line = SheetLine::new(epoch, step, variety(pictures)? / self.real, self.seconds());
             self.metrics.append(&line)?;
+            self.tell(|events| events.line(&line))?;
             let warning = self.watch.sheet(step, line.variety);
             self.warn(warning);
         }
@@ -173,9 +188,14 @@ impl<'a> Recorder<'a> {
         let Some(evaluation) = &mut self.evaluation else { return Ok(()) };
         if let Some(line) = evaluation.after(epoch, gan, self.run, seconds)? {
             self.metrics.append(&line)?;
+            self.tell(|events| events.line(&line))?;
             self.progress.evaluated(epoch, &line);
         }
         Ok(())
+    }
+
+    fn tell(&mut self, what: impl FnOnce(&mut Events) -> Result<()>) -> Result<()> {
+        self.events.as_mut().map_or(Ok(()), what)
     }
 
     fn warn(&self, warning: Option<Warning>) {

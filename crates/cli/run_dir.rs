@@ -11,9 +11,10 @@
 //! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
 //! | `generator-ema.safetensors` | the running average of the generator's weights, where the recipe keeps one |
 //! | `generator-best.safetensors` | the weights of the least Fréchet distance, where quality was measured |
+//! | `events.out.tfevents.ganlet` | the same as `metrics.jsonl` and `samples/` for TensorBoard, where that was asked for |
 //! | `checkpoints/step-N.safetensors` | where the training stood after step N, all of it: what `--resume` goes on from |
 
-use std::ffi::OsStr;
+use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,7 @@ pub(crate) const GENERATOR: &str = "generator.safetensors";
 pub(crate) const AVERAGED: &str = "generator-ema.safetensors";
 pub(crate) const BEST: &str = "generator-best.safetensors";
 pub(crate) const DISCRIMINATOR: &str = "discriminator.safetensors";
+pub(crate) const EVENTS: &str = "events.out.tfevents.ganlet";
 pub(crate) const SAMPLES: &str = "samples";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 const REAL_IMAGES: &str = "real_images.png";
@@ -103,17 +105,15 @@ impl RunDir {
     }
 }
 
-/// The picture of real images of the run in this directory.
+/// The picture of the first training images of the run at `path`.
 pub(crate) fn real_images(path: &Path) -> PathBuf {
     path.join(SAMPLES).join(REAL_IMAGES)
 }
 
-/// The pictures of the run in this directory, by their epochs.
+/// The sheets of the run at `path`, each with its epoch, in order.
 pub(crate) fn sheets(path: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let entries = files::entries(&path.join(SAMPLES))?;
-    let numbered = |name: &OsStr| number(name.to_str()?)?.parse().ok();
-    let mut sheets: Vec<_> =
-        entries.iter().filter_map(|entry| Some((numbered(&entry.file_name())?, entry.path()))).collect();
+    let sheet = |entry: DirEntry| Some((epoch_of(entry.file_name().to_str()?)?, entry.path()));
+    let mut sheets: Vec<_> = files::entries(&path.join(SAMPLES))?.into_iter().filter_map(sheet).collect();
     sheets.sort();
     Ok(sheets)
 }
@@ -131,7 +131,7 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 
 /// The files in this folder that a run makes.
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
-    let names = [RECIPE, ENVIRONMENT, METRICS, REPORT, GENERATOR, AVERAGED, BEST, DISCRIMINATOR];
+    let names = [RECIPE, ENVIRONMENT, METRICS, REPORT, GENERATOR, AVERAGED, BEST, DISCRIMINATOR, EVENTS];
     let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
 
     found.extend(checkpoints::list(&path.join(CHECKPOINTS))?.into_iter().map(|(_, file)| file));
@@ -145,14 +145,14 @@ fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn is_picture_of_a_run(name: &str) -> bool {
-    name == REAL_IMAGES || number(name).is_some()
+    name == REAL_IMAGES || epoch_of(name).is_some()
 }
 
-/// The number in the name of generated pictures.
-fn number(name: &str) -> Option<&str> {
+/// The epoch of a sheet of this name.
+fn epoch_of(name: &str) -> Option<u64> {
     let (before, after) = FAKE_IMAGES;
     let number = name.strip_prefix(before)?.strip_suffix(after)?;
-    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
+    number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?
 }
 
 /// `runs/RECIPE-DATASET-seedN`, the directory of a run that was given none.

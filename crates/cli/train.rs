@@ -94,6 +94,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let interrupt = Interrupt::watch().map_err(Error::Signals)?;
     let mut recorder =
         Recorder::new(&run, &set.images, &plan, evaluation, checkpoints, gan.steps, args.quiet)?;
+    if args.tensorboard || run.file(run_dir::EVENTS).exists() {
+        recorder.write_events(gan.steps)?;
+    }
     let outcome = ganlet_train::train_until(interrupt.stop(), &mut gan, &set, &recipe, &mut recorder);
     recorder.finish();
     let resume = resume::command(run.path(), args);

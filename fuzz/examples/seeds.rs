@@ -35,6 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     train(&mut gan, &images, &recipe, &mut ())?;
     save("checkpoint", "trained", &checkpoint::to_bytes(&gan, &recipe, "d")?)?;
 
+    let pytorchs = include_bytes!("../../crates/formats/tests/golden/mixed-legacy.pt");
+    save("pytorch", "archive", include_bytes!("../../crates/formats/tests/golden/zip.pt"))?;
+    save("pytorch", "pickles", pytorchs)?;
+    // From the fourth pickle on.
+    let fourth = pytorchs.windows(2).enumerate().filter(|(_, pair)| pair == b"\x80\x02").nth(3);
+    save("pytorch", "inside", &pytorchs[fourth.map_or(0, |(at, _)| at)..])?;
+
     save("recipe", "classic", recipe.to_toml()?.as_bytes())?;
     save("recipe", "built-in", include_bytes!("../../crates/train/recipes/classic.toml"))?;
 

@@ -1,7 +1,8 @@
 //! `cargo xtask parity [RUN]`: this project and PyTorch held against each other, both ways.
 //!
 //! PyTorch, and for the metrics SciPy and others, compute the golden files again, which our tests are held to; and PyTorch
-//! loads the generator of a run and must make the images of it that we make. The scripts say more.
+//! loads the generator of a run and must make the images of it that we make, as must onnxruntime; TensorBoard reads its event
+//! file. The scripts say more.
 
 use crate::command::{self, Outcome, cargo, root, target_dir};
 use crate::python;
@@ -9,11 +10,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const USAGE: &str = "usage: cargo xtask parity [--python PYTHON] [RUN]
-RUN     a run directory or a generator.safetensors, whose images PyTorch is to make as well
-PYTHON  an interpreter that has torch, safetensors, numpy, scipy, scikit-learn and prdc; otherwise they are installed into target/parity";
+RUN     a run directory, whose images PyTorch and onnxruntime are to make as well
+PYTHON  an interpreter that has torch, safetensors, numpy, scipy, scikit-learn, prdc, onnx, onnxruntime, tensorboard and pillow;
+        otherwise they are installed into target/parity";
 
 /// Beside PyTorch.
-const PACKAGES: &[&str] = &["safetensors", "numpy", "scipy", "scikit-learn", "prdc"];
+const PACKAGES: &[&str] = &[
+    "safetensors",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "prdc",
+    "onnx",
+    "onnxruntime",
+    "tensorboard",
+    "pillow",
+];
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let (python, run) = match args {
@@ -37,7 +49,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         }
     };
 
-    for name in ["golden.py", "golden_ops.py", "golden_choices.py", "check_metrics.py"] {
+    for name in ["golden.py", "golden_ops.py", "golden_choices.py", "check_metrics.py", "golden_formats.py"] {
         command::run(script(&python, name).arg("--check"), "")?;
     }
 
@@ -47,11 +59,17 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let (images, latents) = (dir.join("images.npy"), dir.join("latents.npy"));
     let check = || script(&python, "check_generator.py");
     command::run(check().args([&run, &latents]), "")?;
-    let mut sample = cargo();
-    sample.args(["run", "--release", "--bin", "ganlet", "--", "sample"]).arg(&run);
-    sample.arg("--latents").arg(&latents).arg("--out").arg(&images);
-    command::run(&mut sample, "")?;
-    command::run(check().args([run, latents, images]), "")
+    let ganlet = |verb: &str| {
+        let mut ganlet = cargo();
+        ganlet.args(["run", "--release", "--bin", "ganlet", "--", verb]).arg(&run);
+        ganlet
+    };
+    command::run(ganlet("sample").arg("--latents").arg(&latents).arg("--out").arg(&images), "")?;
+    command::run(check().args([&run, &latents, &images]), "")?;
+
+    let (model, logs) = (dir.join("generator.onnx"), dir.join("logs"));
+    command::run(ganlet("export").arg("--onnx").arg(&model).arg("--tensorboard").arg(&logs), "")?;
+    command::run(script(&python, "check_export.py").args([&run, &model, &latents, &images, &logs]), "")
 }
 
 fn script(python: &Path, name: &str) -> Command {

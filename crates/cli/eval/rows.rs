@@ -46,6 +46,9 @@ pub(crate) struct Row {
     parzen_sigma: f64,
     nearest: Number,
     nearest_to_test: Number,
+    /// The share of samples that are the digit of their label, of generators that take labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<Number>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +67,7 @@ struct DigitRow {
 }
 
 impl Row {
-    pub(crate) fn new(name: &str, anchor: bool, quality: &Quality) -> Self {
+    pub(crate) fn new(name: &str, anchor: bool, quality: &Quality, asked: Option<Estimate>) -> Self {
         let digits = quality.digits.as_ref().map(|digits| {
             let (classes, overlap) = (&digits.judgement.classes, digits.overlap);
             DigitRow {
@@ -90,6 +93,7 @@ impl Row {
             parzen_sigma: quality.parzen.sigma,
             nearest: quality.nearest.into(),
             nearest_to_test: quality.nearest_to_test.into(),
+            asked: asked.map(Number::from),
         }
     }
 
@@ -109,7 +113,7 @@ impl Row {
             ]
         });
         let digits = digits.map_or_else(|| [None; 9], |numbers| numbers.map(Some));
-        let others = [self.parzen, self.nearest, self.nearest_to_test].map(Some);
+        let others = [Some(self.parzen), Some(self.nearest), Some(self.nearest_to_test), self.asked];
         let cell =
             |number: Option<Number>| number.map_or_else(|| "-".into(), |number| estimate(number.into()));
         digits.into_iter().chain(others).map(cell).collect()
@@ -117,7 +121,7 @@ impl Row {
 }
 
 /// What is measured, and what is good.
-const MEASURES: [&str; 12] = [
+const MEASURES: [&str; 13] = [
     "Fréchet     lower",
     "kernel      lower",
     "precision   higher",
@@ -130,7 +134,11 @@ const MEASURES: [&str; 12] = [
     "Parzen      higher",
     "nearest",
     "  / test    near 1",
+    ASKED,
 ];
+
+/// Of generators that take labels alone.
+const ASKED: &str = "as asked    higher";
 
 impl Report {
     /// A column for each generator; then what their samples are of, a row for each. No line is longer than `width`, as long as no
@@ -139,7 +147,8 @@ impl Report {
         let names = self.rows.iter().map(|row| row.name.clone());
         let mut table = Table::new(std::iter::once("measure     better".into()).chain(names));
         let cells: Vec<Vec<String>> = self.rows.iter().map(Row::cells).collect();
-        for (at, measure) in MEASURES.iter().enumerate() {
+        let asked = self.rows.iter().any(|row| row.asked.is_some());
+        for (at, measure) in MEASURES.iter().enumerate().filter(|&(_, &measure)| measure != ASKED || asked) {
             table
                 .row(std::iter::once(measure.to_string()).chain(cells.iter().map(|cells| cells[at].clone())));
         }

@@ -173,28 +173,31 @@ fn figures(course: &Course, entries: &[Entry]) -> Vec<Figure> {
         figures.push(ranked("least Fréchet distance", value, best.frechet));
         figures.push(plain("reached in epoch", grouped(best.epoch)));
     }
-    if let Some(last) = qualities().last() {
+    if let Some(last) = qualities().next_back() {
         let value = format!("{:.1} ± {:.1}", last.frechet, last.frechet_error);
         figures.push(ranked("last Fréchet distance", value, last.frechet));
         figures.push(ranked("last score, of 10", format!("{:.2}", last.score), -last.score));
         figures.push(ranked("last confidence", format!("{:.3}", last.confidence), -last.confidence));
         figures.push(ranked("last imbalance, nats", format!("{:.3}", last.imbalance), last.imbalance));
     }
-    let sheets = entries.iter().filter_map(Entry::sheet);
+    let mut sheets = entries.iter().filter_map(Entry::sheet);
     figures.extend(
-        sheets.last().map(|line| plain("last variety", format!("{:.0} % of real", line.variety * 100.))),
+        sheets.next_back().map(|line| plain("last variety", format!("{:.0} % of real", line.variety * 100.))),
     );
-    let reports = entries.iter().filter_map(Entry::report);
-    if let Some(last) = reports.last() {
+    let mut reports = entries.iter().filter_map(Entry::report);
+    if let Some(last) = reports.next_back() {
         figures.push(plain("last loss of D, of G", format!("{:.3}, {:.3}", last.d_loss, last.g_loss)));
         figures.push(plain("last D(x), D(G(z))", format!("{:.2}, {:.2}", last.d_real, last.d_fake)));
     }
     figures
 }
 
+/// The names and values of fields.
+type Fields = Vec<(String, String)>;
+
 /// The fields of the recipe as they stand in its file; and the recipe, unless another version of this program has written it, with other
 /// fields.
-fn recipe(path: &Path) -> Result<(Vec<(String, String)>, Option<Recipe>)> {
+fn recipe(path: &Path) -> Result<(Fields, Option<Recipe>)> {
     let bytes = files::read(path)?;
     let toml = String::from_utf8_lossy(&bytes);
     let fields: toml::Table =

@@ -98,7 +98,7 @@ mod tests {
             let path = scratch.path().join(format!("samples/fake_images-{epoch}.png"));
             files::make_folder(path.parent().unwrap()).unwrap();
             files::replace(&path, &png).unwrap();
-            if epoch as usize % by == 0 || epoch == epochs {
+            if (epoch as usize).is_multiple_of(by) || epoch == epochs {
                 found = sheets.look(scratch.path()).unwrap();
             }
         }

@@ -18,7 +18,7 @@ const LONGEST: u32 = 800;
 /// [`Error::Encode`] where the encoder refuses, which it has no reason to.
 pub fn data_uri(picture: &Picture) -> Result<String> {
     let smaller = shrink(picture, picture.width().max(picture.height()).div_ceil(LONGEST))?;
-    let png = encode(&smaller).map_err(Error::Encode)?;
+    let png = encode(&smaller).map_err(|source| Error::encode("PNG", source))?;
     Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)))
 }
 
