@@ -30,8 +30,8 @@ fn the_event_file_that_grows_with_a_run_is_the_one_that_is_exported() {
     let room = small_room();
     room.run(&format!("{TRAIN_SMALL} --tensorboard")).expect_success();
     let grown = room.read(EVENTS);
-    // The header, the real images, reports of the steps 2, 4 and 6, a sheet for each of two epochs.
-    assert_eq!(records(&grown), 7);
+    // The header, the real images, reports of the steps 2, 4 and 6, a sheet and its variety for each of two epochs.
+    assert_eq!(records(&grown), 9);
     let exported = room.run("export run --tensorboard logs/a").expect_success();
     assert_eq!(exported, "logs/a/events.out.tfevents.ganlet\n");
     assert!(room.read(exported.trim_end()) == grown);
@@ -54,7 +54,7 @@ fn a_run_that_goes_on_has_each_step_once_in_its_event_file() {
     room.run("train --resume run --data-dir data --epochs 3").expect_success();
     let grown = room.read(EVENTS);
     // The report of step 3, the last of one epoch, is not one of three epochs'.
-    assert_eq!(records(&grown), 2 + 5 + 3);
+    assert_eq!(records(&grown), 2 + 5 + 2 * 3);
     room.run("export run --tensorboard again").expect_success();
     assert!(room.read("again/events.out.tfevents.ganlet") == grown);
     // A run without one gets none.

@@ -205,7 +205,7 @@ fn whatever_is_left_behind_does_not_matter() {
             fs::remove_file(room.path(&format!("run/checkpoints/step-{step}.safetensors"))).unwrap();
         }
         // What is in the checkpoint was on the disk before it.
-        let kept: usize = lines.split_inclusive('\n').take(3).map(str::len).sum();
+        let kept: usize = lines.split_inclusive('\n').take(5).map(str::len).sum();
         room.write("run/metrics.jsonl", &lines[..length.max(kept)]);
         room.write("run/checkpoints/.step-9.safetensors.partial", &newest[..newest.len() / 3]);
         room.write("run/.generator.safetensors.partial", "half");
@@ -221,7 +221,7 @@ fn whatever_is_left_behind_does_not_matter() {
     }
     let outcome = room.run("train --resume run --data-dir data --seed 9");
     assert!(outcome.stderr.contains("seed: 1 in the run, 9 asked for"), "{}", outcome.stderr);
-    again("Epoch [1/4], Step [2/3]");
+    again("epoch 1/4  d_loss ");
 
     // Nothing is made up where no checkpoint is whole.
     for step in [3, 6, 9, 12] {

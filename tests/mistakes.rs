@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Room, TRAIN_SMALL, small_room};
+use ganlet_viz::{Picture, encode_png};
 
 /// The command fails with this exit code, names all of `expected`, and gives a hint.
 fn check(room: &Room, arguments: &str, code: i32, expected: &[&str]) {
@@ -48,6 +49,13 @@ fn mistakes_on_the_command_line() {
         ("import g.pt --image 0x28", "at least 1"),
         ("export run", "--onnx"),
         ("completions tcsh", "bash"),
+        ("sample run --scale 0", "--scale"),
+        ("sample run --scale 65", "--scale"),
+        ("sample run --colors red", "grey, inverted, viridis or magma"),
+        ("interpolate run --steps 1", "both ends"),
+        ("interpolate run --fps 51", "--fps"),
+        ("animate run --frames 0", "--frames"),
+        ("demo run --max-size 0", "--max-size"),
         ("trian", "train"),
     ] {
         check(&room, arguments, 2, &[expected]);
@@ -70,6 +78,10 @@ fn mistakes_on_the_command_line() {
         ("export nothing --onnx g.onnx", "nothing"),
         ("export . --onnx g.onnx", "there is no generator.safetensors"),
         ("export . --tensorboard logs", "there is no run"),
+        ("interpolate nothing", "nothing"),
+        ("animate nothing", "nothing"),
+        ("animate .", "fake_images-N.png"),
+        ("demo nothing", "nothing"),
         ("data info emnist", "emnist"),
         ("data verify kmnist", "kmnist"),
         ("data fetch mnist --offline", "mnist"),
@@ -162,6 +174,28 @@ fn files_that_are_not_weights_or_latents() {
     check(&room, "sample run --seeds 0-99999999999 --out x.npy", 1, &["10,000,000"]);
     check(&room, "sample run --seeds 0-18446744073709551615 --out x/", 1, &["100,000"]);
     check(&room, "sample run --out x.gif", 1, &["--out x.gif", ".png"]);
+    check(&room, "sample run --out x.npy --scale 2", 1, &["--out x.npy", "--scale"]);
+    check(&room, "sample run --seeds 0-9999 --out x.png --scale 64", 1, &["too large", "--scale"]);
+
+    check(&room, "interpolate run --out x.jpg", 1, &["--out x.jpg", ".png", ".gif", ".apng", ".npy"]);
+    check(&room, "interpolate run --out x/", 1, &["--out x/", ".png"]);
+    check(&room, "interpolate run --seeds 7", 1, &["--seeds 7", "two or more"]);
+    check(&room, "interpolate run --seeds 0-99999999999", 1, &["10,000", "--steps"]);
+    check(&room, "interpolate run --steps 9999 --scale 64 --out x.gif --seeds 1", 1, &["--seeds 1"]);
+    check(
+        &room,
+        "interpolate run --seeds 0,1 --steps 5000 --scale 64 --out x.gif",
+        1,
+        &["x.gif", "10,000", "--scale"],
+    );
+    check(&room, "animate run --out x.png", 1, &["--out x.png", ".gif", ".apng"]);
+    check(&room, "animate run --out nowhere/x.gif", 1, &["nowhere/x.gif"]);
+    room.write("run/samples/fake_images-3.png", "no picture");
+    check(&room, "animate run", 1, &["run/samples/fake_images-3.png", "not a whole PNG file"]);
+    let pixel = encode_png(&Picture::new(1, 1, vec![128]).unwrap()).unwrap();
+    room.write("run/samples/fake_images-3.png", pixel);
+    check(&room, "animate run", 1, &["run/samples/fake_images-3.png", "1 x 1", "98 x 114"]);
+    check(&room, "demo run --out x.htm", 1, &["--out x.htm", ".html"]);
 
     room.write("z.npy", "no latents");
     check(&room, "sample run --latents z.npy", 1, &["--latents z.npy", "not a .npy file"]);

@@ -84,3 +84,33 @@ fn latents_of_ones_own() {
     let (_, columns, one) = read_npy(&room.path("one.npy"));
     assert!(one == many[..columns]);
 }
+
+#[test]
+fn digits_that_are_asked_for() {
+    let room = small_room();
+    room.run(&format!("{TRAIN_SMALL} --set classes=10 --set ema_decay=0.9")).expect_success();
+    // The picture of a training: a row of each digit, by the averaged weights.
+    assert_eq!(room.run("sample run --label 0-9").expect_success(), "run/samples/labels-0-9-seeds-0-7.png\n");
+    assert!(room.read("run/samples/labels-0-9-seeds-0-7.png") == room.read("run/samples/fake_images-2.png"));
+    assert_eq!(png_size(&room.read("run/samples/fake_images-2.png")), (8 * 12 + 2, 10 * 14 + 2));
+    room.run("sample run/generator.safetensors --label 0-9 --out raw.png").expect_success();
+    assert!(room.read("raw.png") != room.read("run/samples/fake_images-2.png"));
+
+    let draw = |what: &str| {
+        room.run(&format!("sample run {what} --out x.npy")).expect_success();
+        let (_, columns, numbers) = read_npy(&room.path("x.npy"));
+        numbers.chunks(columns).map(<[f32]>::to_vec).collect::<Vec<_>>()
+    };
+    let sevens = draw("--label 7 --seeds 0-19");
+    assert_eq!(draw("--label 3,7 --seeds 17,5")[2..], [sevens[17].clone(), sevens[5].clone()]);
+    // Without a label, sample N is of the kind N mod 10.
+    assert_eq!(draw("--seeds 17")[0], sevens[17]);
+    room.run("sample run --label 7,0 --seeds 5 --out digits/").expect_success();
+    assert_eq!(room.files("digits"), ["sample-5-of-0.png", "sample-5-of-7.png"]);
+
+    let refused = room.run("sample run --label 10");
+    assert!(refused.code == Some(1) && refused.stderr.contains("below 10, found 10"), "{}", refused.stderr);
+    room.run(&TRAIN_SMALL.replace("--out run", "--out plain")).expect_success();
+    let refused = room.run("sample plain --label 1");
+    assert!(refused.code == Some(1) && refused.stderr.contains("--recipe conditional"), "{}", refused.stderr);
+}

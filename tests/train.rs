@@ -19,6 +19,7 @@ fn a_run_leaves_what_it_promises() {
             "generator.safetensors",
             "metrics.jsonl",
             "recipe.toml",
+            "report.html",
             "samples/fake_images-1.png",
             "samples/fake_images-2.png",
             "samples/real_images.png",
@@ -29,7 +30,7 @@ fn a_run_leaves_what_it_promises() {
         assert_eq!(png_size(&png), (8 * (10 + 2) + 2, 8 * (12 + 2) + 2), "{name}");
     }
 
-    // 70 images are three whole batches; a report at every second step.
+    // 70 images are three whole batches; a report at every second step, and a sheet after each epoch.
     let metrics = room.text("run/metrics.jsonl");
     let keys = [
         "epoch",
@@ -42,7 +43,9 @@ fn a_run_leaves_what_it_promises() {
         "seconds",
         "steps_per_second",
     ];
-    for (line, [epoch, step]) in metrics.lines().zip([[1, 2], [2, 4], [2, 6]]) {
+    let (sheets, reports): (Vec<&str>, Vec<&str>) =
+        metrics.lines().partition(|line| line.contains("variety"));
+    for (line, [epoch, step]) in reports.iter().zip([[1, 2], [2, 4], [2, 6]]) {
         assert!(
             line.starts_with(&format!("{{\"epoch\":{epoch},\"step\":{step},\"images_seen\":{},", step * 20))
         );
@@ -52,11 +55,13 @@ fn a_run_leaves_what_it_promises() {
         for probability in ["d_real", "d_fake"] {
             assert!((0. ..=1.).contains(&report[probability].as_f64().unwrap()), "{line}");
         }
-        assert!(
-            outcome.stderr.contains(&format!("Epoch [{epoch}/2], Step [{}/3], d_loss: ", (step - 1) % 3 + 1))
-        );
     }
-    assert_eq!(metrics.lines().count(), 3);
+    assert_eq!(reports.len(), 3);
+    for (line, [epoch, step]) in sheets.iter().zip([[1, 3], [2, 6]]) {
+        assert!(line.starts_with(&format!("{{\"epoch\":{epoch},\"step\":{step},\"variety\":")), "{line}");
+        assert!(outcome.stderr.contains(&format!("epoch {epoch}/2  d_loss ")), "{}", outcome.stderr);
+    }
+    assert_eq!((sheets.len(), metrics.lines().nth(1)), (2, Some(sheets[0])));
 
     let environment: serde_json::Value = serde_json::from_str(&room.text("run/environment.json")).unwrap();
     assert_eq!(environment["ganlet"], env!("CARGO_PKG_VERSION"));
@@ -66,7 +71,14 @@ fn a_run_leaves_what_it_promises() {
     assert!(environment["dataset"]["warning"].is_null());
     assert!(environment["finished"].as_str() >= environment["started"].as_str());
 
-    assert!(outcome.stderr.contains("Next: ganlet sample run"), "{}", outcome.stderr);
+    // No control characters, no line too wide, and where everything is.
+    assert!(outcome.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", outcome.stderr);
+    assert!(outcome.stderr.lines().all(|line| line.chars().count() <= 80), "{}", outcome.stderr);
+    for expected in
+        ["report.html", "generator.safetensors", "Next:", "ganlet sample run", "--resume run --epochs 4"]
+    {
+        assert!(outcome.stderr.contains(expected), "{expected}: {}", outcome.stderr);
+    }
 }
 
 #[test]
@@ -152,8 +164,8 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
     let outcome = room.run("train --config small.toml --data-dir data --dry-run");
     for expected in [
         "custom, 70 images of 12 x 10",
-        "4 -> 16 -> 120, 2,120 parameters",
-        "120 -> 16 -> 8 -> 1, 2,081 parameters",
+        "4 -> 16 -> 120, leaky-relu, 2,120 parameters",
+        "120 -> 16 -> 8 -> 1, leaky-relu, 2,081 parameters",
         "2 epochs of 3 steps of 20 images",
         "runs/small-custom-seed1",
         "ms per step",

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use crate::device::DeviceChoice;
 use crate::seeds::Seeds;
+use crate::style::{PaceArgs, StyleArgs};
 
 /// Epochs from one checkpoint to the next, and how many are kept, where nothing else is said.
 pub(crate) const CHECKPOINT_EVERY: u64 = 1;
@@ -20,8 +21,9 @@ const INTERRUPTION: &str = "Interruption";
 
 /// Trains generative adversarial networks on small pictures, MNIST and its like.
 ///
-/// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `eval` says how good
-/// they are, `import` and `export` speak with PyTorch, ONNX and TensorBoard, and `data` looks after the data sets.
+/// `train` turns a data set into a generator, `sample` turns the generator into pictures and numbers, `interpolate` and `animate` make
+/// them move, `demo` makes a page to play with, `eval` says how good they are, `report` shows how the training went, `import` and `export`
+/// speak with PyTorch, ONNX and TensorBoard, and `data` looks after the data sets.
 #[derive(Debug, Parser)]
 #[command(
     name = "ganlet",
@@ -31,7 +33,9 @@ const INTERRUPTION: &str = "Interruption";
 EXAMPLES:
   ganlet train                        Train the classic recipe on MNIST
   ganlet sample runs/RUN              See what it learned to draw
+  ganlet demo runs/RUN                Make a page to explore it in a browser
   ganlet eval runs/RUN                Measure how good that is
+  ganlet report runs/RUN runs/OTHER   Compare two trainings
   ganlet export runs/RUN --onnx g.onnx
                                       Take it elsewhere
   ganlet data info                    See which data sets are at hand
@@ -46,7 +50,11 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     Train(TrainArgs),
     Sample(SampleArgs),
+    Interpolate(InterpolateArgs),
+    Animate(AnimateArgs),
+    Demo(DemoArgs),
     Eval(EvalArgs),
+    Report(ReportArgs),
     Import(ImportArgs),
     Export(ExportArgs),
     Data(DataArgs),
@@ -59,8 +67,9 @@ pub(crate) enum Verb {
 /// What is trained is a recipe: `--recipe` names one, `--config` reads one from a file, and the flags below it change
 /// single values. The same recipe gives the same bits, for any number of threads.
 ///
-/// The run directory holds recipe.toml, environment.json, metrics.jsonl (the numbers of each report), samples/ (64 pictures
-/// after every epoch), generator.safetensors and discriminator.safetensors (replaced after every epoch),
+/// The run directory holds report.html (everything to look at; it follows the training), recipe.toml, environment.json,
+/// metrics.jsonl (the numbers of each report), samples/ (64 pictures after every epoch), generator.safetensors and
+/// discriminator.safetensors (replaced after every epoch), generator-ema.safetensors (where the recipe averages),
 /// generator-best.safetensors (whose samples were nearest to real images), and checkpoints/ (all that is needed to go on). Its
 /// path is printed on standard output.
 ///
@@ -72,6 +81,8 @@ EXAMPLES:
   ganlet train                                The classic recipe on MNIST
   ganlet train --dry-run                      Show what that would do
   ganlet train --epochs 20 --seed 7           Shorter, with other random numbers
+  ganlet train --recipe best                  The best digits, in 1.5 times the time
+  ganlet train --recipe best --set r1=1       With one number of it changed
   ganlet train --dataset synthetic-digits     Needs no network
   ganlet train --data-dir pics --out runs/a   Your own IDX files
   ganlet train --config runs/classic-mnist-seed0/recipe.toml --out runs/b
@@ -85,7 +96,7 @@ ENVIRONMENT:
   CANDLE_NUM_THREADS  Threads to train with [default: one per core]
   NO_COLOR            No colors")]
 pub(crate) struct TrainArgs {
-    /// Recipe to train [default: classic]
+    /// Recipe to train: classic, best, conditional, wgan-gp, yunjey-2018 or goodfellow-2014 [default: classic]
     #[arg(
         long,
         value_name = "NAME",
@@ -201,17 +212,25 @@ EXAMPLES:
   ganlet sample runs/a                             A grid of samples 0 to 63
   ganlet sample runs/a --seeds 7 --out 7.png       One picture
   ganlet sample runs/a --seeds 0-99 --out pics/    A PNG file each
+  ganlet sample runs/a --scale 4 --colors inverted Large, and ink on paper
   ganlet sample runs/a --seeds 0-9999 --out x.npy  Numbers: numpy.load(\"x.npy\") is
                                                    (10000, 784) float32 in [-1, 1]
+  ganlet sample runs/conditional-mnist-seed0 --label 0-9
+                                                   A row of each digit
   ganlet sample generator.safetensors              Any weights, PyTorch's too")]
 pub(crate) struct SampleArgs {
     /// Run directory, or a generator's weights; those of PyTorch's state dict work too
     #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
     pub(crate) model: PathBuf,
 
-    /// Which samples: a number, a range, or several of them, as in 1,5,9-12
-    #[arg(long, value_name = "SEEDS", default_value = "0-63")]
-    pub(crate) seeds: Seeds,
+    /// Which samples: a number, a range, or several of them, as in 1,5,9-12 [default: 0-63; 0-7 of each of several labels]
+    #[arg(long, value_name = "SEEDS")]
+    pub(crate) seeds: Option<Seeds>,
+
+    /// Draw this digit, or these, as in 0-9: each of the seeds for each of them, a row of the grid for each. For generators that were
+    /// trained with labels; without it, sample N is of the kind N mod 10
+    #[arg(long, value_name = "LABELS", conflicts_with = "latents")]
+    pub(crate) label: Option<Seeds>,
 
     /// Draw the latents in this .npy file instead, (N, latent) of float32 or float64
     #[arg(long, value_name = "FILE.npy", conflicts_with = "seeds", value_hint = ValueHint::FilePath)]
@@ -222,26 +241,131 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
     pub(crate) out: Option<PathBuf>,
 
-    /// Pictures in a row of the grid
-    #[arg(long, value_name = "N", default_value = "8", value_parser = positive)]
-    pub(crate) per_row: usize,
+    /// Pictures in a row of the grid [default: 8; all of a label where there are several]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) per_row: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) style: StyleArgs,
 
     /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
 }
 
+/// Draw what lies between samples: a grid, or an animation that turns one into the next.
+///
+/// The way from one to the next is along a great circle of latents. In a grid, each row leads from a sample to the next;
+/// an animation passes all of them and comes back to the first.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet interpolate runs/a                        A grid: from sample 0 to 1, 1 to 2, ... 7 to 8
+  ganlet interpolate runs/a --seeds 3,8 --steps 20 One row
+  ganlet interpolate runs/a --out between.gif      An animation")]
+pub(crate) struct InterpolateArgs {
+    /// Run directory, or a generator's weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// Between which samples, two or more: numbers and ranges, as in 1,5,9-12
+    #[arg(long, value_name = "SEEDS", default_value = "0-8")]
+    pub(crate) seeds: Seeds,
+
+    /// The class of all pictures, of a conditional generator [default: seed N modulo the classes, and mixtures in between]
+    #[arg(long, value_name = "N")]
+    pub(crate) label: Option<usize>,
+
+    /// Pictures from one sample to the next [default: 10 in a grid, both ends counted; 24 in an animation]
+    #[arg(long, value_name = "N", value_parser = at_least_two)]
+    pub(crate) steps: Option<usize>,
+
+    /// Where to: FILE.png for a grid, FILE.gif or FILE.apng for an animation, FILE.npy for the numbers of the grid; an
+    /// existing file is replaced [default: a grid in the samples folder of the run, or beside the weights]
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// [default: 20]
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+
+    #[command(flatten)]
+    pub(crate) style: StyleArgs,
+
+    /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Show how a training went: an animation of the pictures that it drew after its epochs, always of the same latents.
+///
+/// Early epochs, which change the most, are shown more often than late ones; each picture names its epoch.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet animate runs/a                            To runs/a/training.gif
+  ganlet animate runs/a --frames 200 --out a.apng  Many epochs, as an animated PNG")]
+pub(crate) struct AnimateArgs {
+    /// Run directory
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(crate) run: PathBuf,
+
+    /// The most pictures
+    #[arg(long, value_name = "N", default_value = "40", value_parser = positive)]
+    pub(crate) frames: usize,
+
+    /// Where to: FILE.gif or FILE.apng; an existing file is replaced [default: training.gif in the run directory]
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+
+    #[command(flatten)]
+    pub(crate) style: StyleArgs,
+}
+
+/// Make a page to explore a generator with, in any browser: new pictures, and ways between and around them.
+///
+/// It is one file with the generator inside, and needs no network and no other file. Its sample N is the picture that
+/// `ganlet sample --seeds N` draws.
+///
+/// The path of the page is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet demo runs/a                               To runs/a/demo.html; open it in a browser
+  ganlet demo generator.safetensors --out g.html   Any weights, PyTorch's too")]
+pub(crate) struct DemoArgs {
+    /// Run directory, or a generator's weights; those of PyTorch's state dict work too
+    #[arg(value_name = "RUN|FILE.safetensors", value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// Where to; an existing file is replaced [default: demo.html in the run directory, or beside the weights]
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// The largest page, in MB: the weights of large generators are rounded until they fit, from 24 bits down to 4
+    #[arg(long, value_name = "N", default_value = "2", value_parser = positive)]
+    pub(crate) max_size: usize,
+}
+
 /// Measure how good generators are: fidelity, diversity, memorisation and likelihood.
 ///
-/// Prints one table: a row for each generator, and two that show what the numbers mean: training images, the best that can be
-/// expected, and noise. Under each number stands its standard error. The reference is the test images of the data set.
+/// Prints one table: a column for each generator, and two that show what the numbers mean: training images, the best that can be
+/// expected, and noise. After each number stands its standard error. The reference is the test images of the data set.
 ///
 /// Fréchet, kernel: distances between samples and test images in the features of a network that knows MNIST's digits; lower is
 /// better. Precision, density: how many samples are like real images. Recall, coverage: how many real images are like
 /// samples. Score, confidence: how clearly the samples are digits, of all kinds. Imbalance: how unequally frequent the digits are,
 /// in nats. Parzen: the log-likelihood of the 2014 paper, in nats; for comparison with its table, as it says little
 /// about a generator. Nearest: the mean distance to the nearest training image, pixels being in [0, 1]; "/ test" in units of that of
-/// a test image: far below 1 means copies. Last, how many percent of the samples are the digits 0 to 9, and which are dropped.
+/// a test image: far below 1 means copies. As asked: how many samples are the digit of their label, where the generator takes labels. Last,
+/// how many percent of the samples are the digits 0 to 9; one with less than one percent is dropped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 EXAMPLES:
@@ -282,6 +406,29 @@ pub(crate) struct EvalArgs {
     /// Device to draw on: cpu, cuda, cuda:N, or auto: CUDA where there is one, else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = DATA)]
     pub(crate) device: DeviceChoice,
+}
+
+/// Show how trainings went: curves, pictures, recipe and environment on one page of HTML.
+///
+/// `ganlet train` writes the page of a run itself, as report.html in its directory, and anew while it goes on; this makes it again from
+/// the other files there. Of several runs it makes one page that compares them: curves in one frame, numbers in one table, pictures side
+/// by side. A page needs nothing beside it, and no network.
+///
+/// The path of what was written is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+EXAMPLES:
+  ganlet report runs/a                        Make runs/a/report.html again
+  ganlet report runs/a runs/b runs/c          Compare three, in compare.html
+  ganlet report runs/* --out all.html         Compare all that there are")]
+pub(crate) struct ReportArgs {
+    /// Run directories
+    #[arg(value_name = "RUN", required = true, value_hint = ValueHint::DirPath)]
+    pub(crate) runs: Vec<PathBuf>,
+
+    /// Where to; an existing file is replaced [default: report.html in the run directory; of several, compare.html]
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Read weights that PyTorch saved.
@@ -447,6 +594,14 @@ pub(crate) enum DataVerb {
 fn size(text: &str) -> Result<[usize; 2], String> {
     let (rows, columns) = text.split_once('x').ok_or("expected ROWSxCOLUMNS, as in 28x28")?;
     Ok([positive(rows)?, positive(columns)?])
+}
+
+/// A whole number of at least two.
+fn at_least_two(text: &str) -> Result<usize, String> {
+    match positive(text)? {
+        1 => Err("it must be at least 2: both ends".into()),
+        number => Ok(number),
+    }
 }
 
 /// A whole number of at least one.

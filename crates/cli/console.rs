@@ -22,30 +22,47 @@ pub(crate) fn note(line: impl Display) {
 
 /// Something that works, and not as one might think.
 pub(crate) fn warning(line: impl Display) {
-    note(format_args!("{}: {line}", colored(YELLOW, "warning")));
+    note(format_args!("{}: {line}", bold(MAGENTA, "warning")));
 }
 
 /// What went wrong.
 pub(crate) fn error(line: impl Display) {
-    note(format_args!("{}: {line}", colored(RED, "error")));
+    note(format_args!("{}: {line}", bold(RED, "error")));
 }
 
 /// What to do about it.
 pub(crate) fn hint(line: impl Display) {
-    note(format_args!("{}: {line}", colored(CYAN, "hint")));
+    note(format_args!("{}: {line}", bold(DEFAULT, "hint")));
 }
 
+/// Colors that are seen on a dark terminal and on a light one: yellow and cyan are not.
 const RED: u8 = 31;
-const YELLOW: u8 = 33;
-const CYAN: u8 = 36;
+const MAGENTA: u8 = 35;
+const DEFAULT: u8 = 39;
 
-fn colored(color: u8, word: &str) -> String {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let plain = set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    match io::stderr().is_terminal() && !plain {
+fn bold(color: u8, word: &str) -> String {
+    match io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb() {
         true => format!("\x1b[1;{color}m{word}\x1b[0m"),
         false => word.into(),
     }
+}
+
+/// Whether standard error shows what moves: it is a terminal, and no log that only looks like one.
+pub(crate) fn is_live() -> bool {
+    io::stderr().is_terminal() && !is_set("CI") && !is_dumb()
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Columns of the terminal that standard output goes to; 80 where it goes elsewhere.
+pub(crate) fn columns() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(80, |(width, _)| width.0.into())
 }
 
 /// A whole number with its thousands set apart: `1,234,567`.

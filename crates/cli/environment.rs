@@ -7,6 +7,7 @@ use candle_core::Device;
 use ganlet_data::Loaded;
 use serde::{Deserialize, Serialize};
 
+use crate::console::{duration, grouped};
 use crate::error::{Error, Result};
 use crate::run_dir::{self, RunDir};
 use crate::{console, data, device, files};
@@ -94,8 +95,67 @@ impl Environment {
         &self.dataset.digest
     }
 
+    /// Training images.
+    pub(crate) fn images(&self) -> usize {
+        self.dataset.images
+    }
+
+    /// How long the training took, once it is finished.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        self.seconds
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.is_some()
+    }
+
+    /// All of it for people to read, by name.
+    pub(crate) fn rows(&self) -> Vec<(String, String)> {
+        let Self { ganlet, device, threads, dataset, started, resumed, finished, seconds } = self;
+        let DataSet { name, source, digest, images, rows, columns, .. } = dataset;
+        let images = grouped(*images as u64);
+        let mut all = vec![
+            ("ganlet", ganlet.clone()),
+            ("device", device.clone()),
+            ("threads", threads.to_string()),
+            ("data", format!("{name}, {images} images of {rows} x {columns}")),
+            ("from", source.clone()),
+            ("digest", digest.clone()),
+            ("started", started.clone()),
+        ];
+        for Resumption { at, step, ganlet, device, threads } in resumed {
+            let step = grouped(*step);
+            all.push((
+                "went on",
+                format!("{at}, after step {step}, by ganlet {ganlet} on {device}, {threads} threads"),
+            ));
+        }
+        all.extend(finished.iter().map(|at| ("finished", at.clone())));
+        all.extend(seconds.map(|seconds| ("time", duration(seconds))));
+        all.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    }
+
+    /// What in it is not as one might think.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let data = self.dataset.warning.iter().map(|reason| {
+            format!(
+                "it was not trained on the data set that was to be expected, but on {}: {reason}",
+                self.dataset.name
+            )
+        });
+        let mut all: Vec<String> = data.collect();
+        for Resumption { step, ganlet, device, .. } in &self.resumed {
+            let step = grouped(*step);
+            if *ganlet != self.ganlet {
+                all.push(format!("it went on after step {step} with ganlet {ganlet}, and may not have come to the same bits"));
+            }
+            if *device != self.device {
+                all.push(format!(
+                    "it went on after step {step} on device {device}, and has not come to the same bits"
+                ));
+            }
+        }
+        all
     }
 
     pub(crate) fn finish(&mut self, seconds: f64) {

@@ -9,6 +9,7 @@ use ganlet_data::Name;
 
 use crate::console::{self, grouped};
 use crate::npy;
+use crate::style::Format;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -50,6 +51,8 @@ pub(crate) enum Error {
 
     #[error("there is no run in {}", path.display())]
     NoRun { path: PathBuf },
+    #[error("{}: this is not a recipe", path.display())]
+    NoRecipe { path: PathBuf, source: toml::de::Error },
     #[error("none of the {count} checkpoints in {} is whole", folder.display())]
     NoWholeCheckpoint { folder: PathBuf, count: usize },
     #[error("{}", path.display())]
@@ -78,8 +81,31 @@ pub(crate) enum Error {
         "--latents {}: the generator takes rows of {expected} numbers, found {} rows of {}", path.display(), found.0, found.1
     )]
     LatentShape { path: PathBuf, expected: usize, found: (u64, usize) },
-    #[error("--out {}: only .png and .npy files can be written", path.display())]
-    OutFormat { path: PathBuf },
+    #[error("--out {}: files of this kind are not made here", path.display())]
+    OutFormat { path: PathBuf, known: &'static [Format] },
+    #[error("--out {}: numbers have no --colors and no --scale", path.display())]
+    StyledNumbers { path: PathBuf },
+    #[error(
+        "--out {}: {} pictures of {} x {} pixels are too long an animation, which holds at most {} pixels", path.display(),
+        grouped(*count as u64), size[0], size[1], grouped(*most)
+    )]
+    LongAnimation { path: PathBuf, count: usize, size: [u32; 2], most: u64 },
+    #[error("--seeds {seeds}: there is nothing between one sample and no other")]
+    OneSeed { seeds: String },
+    #[error("--seeds, --steps: {} pictures are too many, there may be {}", grouped(*count), grouped(*most))]
+    TooManyBetween { count: u64, most: u64 },
+    #[error("{}: there are no samples/fake_images-N.png of a run", path.display())]
+    NoSheets { path: PathBuf },
+    #[error("{}", path.display())]
+    Sheet { path: PathBuf, source: ganlet_viz::Error },
+    #[error(
+        "{} is of {} x {} pixels, those before it of {} x {}", path.display(), found[0], found[1], expected[0], expected[1]
+    )]
+    SheetSize { path: PathBuf, expected: [u32; 2], found: [u32; 2] },
+    #[error("--out {}: the page is a .html file", path.display())]
+    DemoFormat { path: PathBuf },
+    #[error("{}: no page can be made of this generator", path.display())]
+    Demo { path: PathBuf, source: ganlet_viz::Error },
     #[error("--seeds: {} pictures are too many for {what}, which holds at most {}", grouped(*count), grouped(*most))]
     TooMany { count: u64, what: &'static str, most: u64 },
 
@@ -174,7 +200,8 @@ impl Error {
             Self::CustomData => "name their folder with --data-dir, or other images with --dataset".into(),
             Self::RunExists { .. } => "choose another directory with --out, or replace the run with --overwrite".into(),
             Self::Held { .. } => "wait for it, stop it, or choose another directory with --out".into(),
-            Self::NoRun { .. } => "--resume takes a directory that `ganlet train` made; ls runs/ shows those that there are".into(),
+            Self::NoRun { .. } => "name a directory that `ganlet train` made; ls runs/ shows those that there are".into(),
+            Self::NoRecipe { .. } => "a run's recipe.toml is as `ganlet train` wrote it; ganlet train --dry-run prints one".into(),
             Self::NoWholeCheckpoint { folder, .. } => {
                 format!("remove {} and resume, and the run begins anew, to the same bytes", folder.display())
             }
@@ -194,6 +221,7 @@ impl Error {
             Self::RunVanished { .. } => {
                 "if it was moved, or its disk was unplugged, ganlet train --resume goes on with it where it is now".into()
             }
+            Self::Models(ganlet_models::Error::NoLabels) => "ganlet train --recipe conditional trains one with labels".into(),
             Self::NoModel { .. } => "`ganlet train` makes a run; ls runs/ shows those that there are".into(),
             Self::NoWeights { path } if path.join(crate::run_dir::RECIPE).exists() => format!(
                 "the run was stopped before its first epoch was over: ganlet train --resume {}",
@@ -211,9 +239,21 @@ impl Error {
             Self::LatentShape { .. } | Self::Latents { .. } => {
                 "numpy.save(\"z.npy\", numpy.random.randn(N, latent).astype(\"float32\")) makes such a file".into()
             }
-            Self::OutFormat { .. } => {
-                "end it with .png for a grid, .npy for numbers, or / for a folder of PNG files".into()
+            Self::OutFormat { known, .. } => {
+                let known: Vec<_> = known.iter().map(|format| format.described()).collect();
+                format!("end it with {}", known.join(", or "))
             }
+            Self::StyledNumbers { .. } => "leave them out, or end it with .png".into(),
+            Self::LongAnimation { .. } => "take a smaller --scale, or fewer pictures".into(),
+            Self::OneSeed { .. } => "name two or more, as in --seeds 3,8".into(),
+            Self::TooManyBetween { .. } => "take fewer --seeds, or fewer --steps".into(),
+            Self::NoSheets { .. } => "name the directory of a run; `ganlet train` makes one, and draws after each epoch".into(),
+            Self::Sheet { .. } | Self::SheetSize { .. } => "remove that file, and the other epochs are shown".into(),
+            Self::DemoFormat { .. } => "end it with .html".into(),
+            Self::Demo { source: ganlet_viz::Error::PageSize { bytes, .. }, .. } => {
+                format!("--max-size {} takes a page of so many MB", bytes.div_ceil(1_000_000))
+            }
+            Self::Viz(ganlet_viz::Error::TooLargePicture { .. }) => "take a smaller --scale, or fewer pictures".into(),
             Self::TooMany { what: "one .npy file", .. } => "draw them in several commands, each with some of the --seeds".into(),
             Self::TooMany { .. } => "--out samples.npy takes more, and --seeds fewer".into(),
             Self::PyTorch { source: PyTorch::NoTensors { dictionaries }, .. } if !dictionaries.is_empty() => {

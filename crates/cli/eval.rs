@@ -1,18 +1,21 @@
 //! `ganlet eval`: generators -> samples -> numbers, beside those of training images and of noise.
 
+mod rows;
+mod table;
+
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use ganlet_data::{Loaded, Name, Request};
-use ganlet_metrics::{DigitNetwork, Evaluator, Quality, SIDE};
+use ganlet_metrics::{CLASSES, DigitNetwork, Estimate, Evaluator, Quality, SIDE};
 use ganlet_models::Generator;
 use ganlet_viz::{Layout, encode_png, grid};
 
 use crate::args::EvalArgs;
 use crate::console::{self, grouped};
 use crate::error::{Error, Result};
-use crate::report::{Report, Row};
 use crate::{data, device, files, progress, run_dir, sample, train};
+use rows::{Report, Row};
 
 /// Samples in a row of the sheet of neighbours, and its rows: together the 64 of every other picture.
 const SHEET: [usize; 2] = [8, 8];
@@ -51,9 +54,11 @@ pub(crate) fn run(args: &EvalArgs) -> Result<()> {
         test_nearest: evaluator.test_distance().into(),
         rows: Vec::new(),
     };
-    let mut add = |name: &str, anchor: bool, quality: &dyn Fn() -> Result<Quality>| -> Result<()> {
+    type Measured = (Quality, Option<Estimate>);
+    let mut add = |name: &str, anchor: bool, measure: &dyn Fn() -> Result<Measured>| -> Result<()> {
         bar.set_message(name.to_owned());
-        report.rows.push(Row::new(name, anchor, &quality()?));
+        let (quality, asked) = measure()?;
+        report.rows.push(Row::new(name, anchor, &quality, asked));
         bar.inc(1);
         Ok(())
     };
@@ -62,11 +67,20 @@ pub(crate) fn run(args: &EvalArgs) -> Result<()> {
         let name = path.display().to_string();
         add(&name, false, &|| {
             let samples = generator.sample(&seeds)?.to_device(&Device::Cpu)?;
-            evaluator.evaluate(&samples).map_err(|source| Error::Evaluate { name: name.clone(), source })
+            let failed = |source| Error::Evaluate { name: name.clone(), source };
+            let asked = match generator.config().classes {
+                // The feature network knows ten digits: labels of other kinds are not theirs.
+                CLASSES => {
+                    let labels: Vec<u32> = seeds.iter().map(|seed| (seed % CLASSES as u64) as u32).collect();
+                    evaluator.agreement(&samples, &labels).map_err(failed)?
+                }
+                _ => None,
+            };
+            Ok((evaluator.evaluate(&samples).map_err(failed)?, asked))
         })?;
     }
-    add("training images", true, &|| Ok(evaluator.training_images(args.samples)?))?;
-    add("noise", true, &|| Ok(evaluator.noise(args.samples)?))?;
+    add("training images", true, &|| Ok((evaluator.training_images(args.samples)?, None)))?;
+    add("noise", true, &|| Ok((evaluator.noise(args.samples)?, None)))?;
     bar.finish_and_clear();
 
     if let (Some(path), [(_, generator)]) = (&args.neighbours, &generators[..]) {
@@ -83,7 +97,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<()> {
                 grouped(args.samples as u64),
                 grouped(test),
             ));
-            console::print(report.table().trim_end())
+            console::print(report.table(console::columns()).trim_end())
         }
     }
 }

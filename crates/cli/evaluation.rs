@@ -6,7 +6,7 @@ use candle_core::Device;
 use ganlet_data::Loaded;
 use ganlet_metrics::{DigitJudge, Estimate, Judgement};
 use ganlet_train::Gan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::run_dir::{self, RunDir};
@@ -28,18 +28,18 @@ pub(crate) struct Evaluation {
 }
 
 /// A line of `metrics.jsonl`.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Line {
-    epoch: u64,
-    step: u64,
-    frechet: f64,
-    frechet_error: f64,
-    score: f64,
-    confidence: f64,
-    imbalance: f64,
+    pub(crate) epoch: u64,
+    pub(crate) step: u64,
+    pub(crate) frechet: f64,
+    pub(crate) frechet_error: f64,
+    pub(crate) score: f64,
+    pub(crate) confidence: f64,
+    pub(crate) imbalance: f64,
     best: bool,
     /// Since the training began, without the time that it was interrupted for.
-    seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 impl Evaluation {

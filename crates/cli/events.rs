@@ -159,9 +159,9 @@ impl Events {
     }
 }
 
-/// Only a measurement of quality has it.
+/// Whether a line tells of samples and not of a step: it comes after their sheet.
 fn is_measurement(line: &Map<String, Value>) -> bool {
-    line.contains_key("frechet")
+    ["frechet", "variety"].iter().any(|field| line.contains_key(*field))
 }
 
 fn whole(line: &Map<String, Value>, field: &str) -> u64 {

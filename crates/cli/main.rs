@@ -1,10 +1,14 @@
 //! The `ganlet` program: arguments -> configuration -> the calls of the crates below -> a run directory.
 
+mod animate;
 mod args;
 mod data;
+mod demo;
 mod eval;
 mod export;
 mod import;
+mod interpolate;
+mod report;
 mod sample;
 mod shell;
 mod train;
@@ -23,9 +27,8 @@ mod run_dir;
 mod device;
 mod files;
 mod npy;
-mod report;
 mod seeds;
-mod table;
+mod style;
 
 mod console;
 mod error;
@@ -45,9 +48,13 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Interpolate(args) => interpolate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Animate(args) => animate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Import(args) => import::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Report(args) => report::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Data(args) => data::run(&args.verb).map(|()| ExitCode::SUCCESS),
         Verb::Completions(args) => shell::completions(&args).map(|()| ExitCode::SUCCESS),
         Verb::Man(args) => shell::man(&args).map(|()| ExitCode::SUCCESS),

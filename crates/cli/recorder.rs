@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use candle_core::Tensor;
 use ganlet_models::Generator;
-use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch};
+use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch, variety};
 use ganlet_viz::{Layout, encode_png, grid};
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Result;
 use crate::evaluation::Evaluation;
 use crate::events::Events;
-use crate::metrics::{Line, Metrics};
+use crate::metrics::{Kind, Line, Metrics, SheetLine};
 use crate::progress::Training;
+use crate::report::Live;
 use crate::run_dir::{self, RunDir};
 use crate::train::Plan;
 use crate::{console, files};
@@ -36,6 +37,9 @@ pub(crate) struct Recorder<'a> {
     saved: u64,
     progress: Training,
     watch: Watch,
+    /// The variety of as many real images as a sheet has.
+    real: f64,
+    page: Live,
     started: Instant,
     /// Seconds that the run took before it was interrupted.
     before: f64,
@@ -59,15 +63,18 @@ impl<'a> Recorder<'a> {
 
         let every = evaluation.as_ref().map_or(0, Evaluation::every);
         let (metrics, past) =
-            Metrics::open(&run.file(run_dir::METRICS), steps, |place| match place.frechet {
-                None => plan.reports_at(place.step),
-                Some(_) => plan.evaluates_at(place.step, every),
+            Metrics::open(&run.file(run_dir::METRICS), steps, Watch::new(plan.loss()), |place| match place
+                .kind()
+            {
+                Kind::Report => plan.reports_at(place.step),
+                Kind::Sheet => place.step.is_multiple_of(plan.steps_per_epoch()),
+                Kind::Quality => plan.evaluates_at(place.step, every),
             })?;
         if let Some(evaluation) = &mut evaluation {
             evaluation.go_on(past.best);
         }
         let now = Instant::now();
-        Ok(Self {
+        let mut recorder = Self {
             run,
             image: plan.image(),
             metrics,
@@ -76,11 +83,15 @@ impl<'a> Recorder<'a> {
             checkpoints,
             saved: steps,
             progress: Training::new(quiet, plan.epochs(), plan.steps_per_epoch(), steps),
-            watch: Watch::new(&first, plan.loss())?,
+            watch: past.watch,
+            real: variety(&first)?,
+            page: Live::new(run.path()),
             started: now,
             before: past.seconds,
             last: (now, steps),
-        })
+        };
+        recorder.refresh();
+        Ok(recorder)
     }
 
     /// From now on, after `steps` steps, writes TensorBoard's event file too.
@@ -91,6 +102,20 @@ impl<'a> Recorder<'a> {
 
     pub(crate) fn finish(&mut self) {
         self.progress.finish();
+    }
+
+    /// Writes the report of a training that no longer goes on.
+    pub(crate) fn close(&mut self) {
+        if let Err(error) = self.page.close() {
+            Live::complain(&error);
+        }
+    }
+
+    /// Writes the report anew, if that is worth it. A training does not end for want of it.
+    fn refresh(&mut self) {
+        if let Err(error) = self.page.refresh() {
+            self.progress.aside(|| Live::complain(&error));
+        }
     }
 
     /// Seconds that the run took, without the time that it was interrupted for.
@@ -116,9 +141,10 @@ impl<'a> Recorder<'a> {
         let line = Line::new(report, self.seconds(), rate);
         self.metrics.append(&line)?;
         self.tell(|events| events.line(&line))?;
-        self.progress.report(report, rate);
+        self.progress.report(report);
         let warning = self.watch.report(report);
         self.warn(warning);
+        self.refresh();
         Ok(())
     }
 
@@ -127,8 +153,8 @@ impl<'a> Recorder<'a> {
         let path = self.run.fake_images(epoch);
         write_grid(&path, &pictures, self.image)?;
         self.tell(|events| events.sheet(epoch, &path))?;
-        let warning = self.watch.sheet(gan.steps, &pictures)?;
-        self.warn(warning);
+        self.progress.epoch(epoch);
+        self.look_at(epoch, gan.steps, &pictures)?;
 
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
         files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
@@ -137,10 +163,23 @@ impl<'a> Recorder<'a> {
         }
         files::persist(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
         self.evaluate(epoch, gan)?;
-        match self.checkpoints.is_due(epoch) {
-            true => self.save(gan),
-            false => Ok(()),
+        if self.checkpoints.is_due(epoch) {
+            self.save(gan)?;
         }
+        self.refresh();
+        Ok(())
+    }
+
+    /// Measures how much the pictures vary, unless the real ones are alike: then what draws them is right.
+    fn look_at(&mut self, epoch: u64, step: u64, pictures: &Tensor) -> Result<()> {
+        if self.real > 0. {
+            let line = SheetLine::new(epoch, step, variety(pictures)? / self.real, self.seconds());
+            self.metrics.append(&line)?;
+            self.tell(|events| events.line(&line))?;
+            let warning = self.watch.sheet(step, line.variety);
+            self.warn(warning);
+        }
+        Ok(())
     }
 
     /// Measures quality, if it is time to.

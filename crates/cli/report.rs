@@ -1,151 +1,62 @@
-//! What `ganlet eval` prints: a row of numbers for each generator, as a table or as JSON.
+//! `ganlet report`: run directories -> one page to look at. And the page of a training that goes on.
 
-use ganlet_metrics::{Estimate, Quality};
-use serde::Serialize;
+mod charts;
+mod live;
+mod run;
+mod sheets;
 
-use crate::table::{Cell, Table};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What is printed.
-#[derive(Serialize)]
-pub(crate) struct Report {
-    pub(crate) dataset: String,
-    pub(crate) digest: String,
-    /// The feature network, where the images are of its size.
-    pub(crate) features: Option<&'static str>,
-    /// The mean distance of a test image to the nearest training image.
-    pub(crate) test_nearest: Number,
-    pub(crate) rows: Vec<Row>,
-}
+use ganlet_viz::Report;
+use ganlet_viz::report::State;
 
-#[derive(Clone, Copy, Serialize)]
-pub(crate) struct Number {
-    value: f64,
-    error: f64,
-}
+use crate::args::ReportArgs;
+use crate::error::{Error, Result};
+use crate::lock::Lock;
+use crate::{console, files, run_dir};
+pub(crate) use live::Live;
+use run::Run;
 
-impl From<Estimate> for Number {
-    fn from(Estimate { value, error }: Estimate) -> Self {
-        Self { value, error }
+/// The page of several runs that was given no name.
+const COMPARISON: &str = "compare.html";
+
+/// Seconds after which the page of a training that goes on looks for a newer one, at the earliest.
+const AGAIN: f64 = 5.;
+
+pub(crate) fn run(args: &ReportArgs) -> Result<()> {
+    if let Some(path) = args.runs.iter().find(|path| !path.join(run_dir::RECIPE).is_file()) {
+        return Err(Error::NoRun { path: path.clone() });
     }
-}
-
-impl From<Number> for Estimate {
-    fn from(Number { value, error }: Number) -> Self {
-        Self { value, error }
+    let out = match (&args.out, &args.runs[..]) {
+        (Some(out), _) => out.clone(),
+        (None, [run]) => run.join(run_dir::REPORT),
+        (None, _) => PathBuf::from(COMPARISON),
+    };
+    let goes_on = |path: &PathBuf| Lock::check(path).is_err();
+    // Only the training itself writes the page anew.
+    let own = |path: &PathBuf| args.out.is_none() && args.runs.len() == 1 && goes_on(path);
+    if args.runs.iter().any(own) && out.exists() {
+        console::note("The training goes on, and writes its report itself.");
+        return console::print(out.display());
     }
-}
-
-#[derive(Serialize)]
-pub(crate) struct Row {
-    name: String,
-    anchor: bool,
-    samples: usize,
-    #[serde(flatten)]
-    digits: Option<DigitRow>,
-    parzen: Number,
-    parzen_sigma: f64,
-    nearest: Number,
-    nearest_to_test: Number,
-}
-
-#[derive(Serialize)]
-struct DigitRow {
-    frechet: Number,
-    kernel: Number,
-    precision: Number,
-    recall: Number,
-    density: Number,
-    coverage: Number,
-    score: Number,
-    confidence: Number,
-    imbalance: Number,
-    digits: Vec<f64>,
-    dropped: Vec<usize>,
-}
-
-impl Row {
-    pub(crate) fn new(name: &str, anchor: bool, quality: &Quality) -> Self {
-        let digits = quality.digits.as_ref().map(|digits| {
-            let (classes, overlap) = (&digits.judgement.classes, digits.overlap);
-            DigitRow {
-                frechet: digits.judgement.frechet.into(),
-                kernel: digits.kernel.into(),
-                precision: overlap.precision.into(),
-                recall: overlap.recall.into(),
-                density: overlap.density.into(),
-                coverage: overlap.coverage.into(),
-                score: classes.score.into(),
-                confidence: classes.confidence.into(),
-                imbalance: classes.divergence.into(),
-                digits: classes.histogram.clone(),
-                dropped: classes.dropped(),
-            }
-        });
-        Self {
-            name: name.into(),
-            anchor,
-            samples: quality.samples,
-            digits,
-            parzen: quality.parzen.log_likelihood.into(),
-            parzen_sigma: quality.parzen.sigma,
-            nearest: quality.nearest.into(),
-            nearest_to_test: quality.nearest_to_test.into(),
-        }
+    let mut runs = Vec::new();
+    for path in &args.runs {
+        let state = goes_on(path).then_some(State::Training);
+        runs.push(Run::new(path, args.runs.len()).read(state)?);
     }
-
-    fn cells(&self) -> Vec<Cell> {
-        let cell = |number: Number| Cell::estimate(number.into());
-        let mut cells: Vec<Cell> = match &self.digits {
-            None => (0..9).map(|_| Cell::none()).collect(),
-            Some(digits) => [
-                digits.frechet,
-                digits.kernel,
-                digits.precision,
-                digits.recall,
-                digits.density,
-                digits.coverage,
-                digits.score,
-                digits.confidence,
-                digits.imbalance,
-            ]
-            .map(cell)
-            .into(),
-        };
-        cells.extend([self.parzen, self.nearest, self.nearest_to_test].map(cell));
-        cells.push(self.digits.as_ref().map_or_else(Cell::none, |digits| {
-            let percent = digits.digits.iter().map(|share| format!("{:>3.0}", share * 100.));
-            let dropped: Vec<String> = digits.dropped.iter().map(usize::to_string).collect();
-            let dropped = match dropped.is_empty() {
-                true => String::new(),
-                false => format!("dropped: {}", dropped.join(" ")),
-            };
-            Cell::new(percent.collect::<String>(), dropped)
-        }));
-        cells
-    }
+    write(&out, runs, None)?;
+    console::print(out.display())
 }
 
-impl Report {
-    pub(crate) fn table(&self) -> String {
-        let mut table = Table::new(&[
-            "",
-            "Fréchet",
-            "kernel",
-            "precision",
-            "recall",
-            "density",
-            "coverage",
-            "score",
-            "confidence",
-            "imbalance",
-            "Parzen",
-            "nearest",
-            "/ test",
-            "digits 0 to 9, %",
-        ]);
-        for row in &self.rows {
-            table.row(&row.name, row.cells());
-        }
-        table.render()
-    }
+/// Writes the page. It need not outlive a power failure: it can be made again.
+fn write(path: &Path, runs: Vec<ganlet_viz::report::Run>, again: Option<Duration>) -> Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let report = Report {
+        runs,
+        written: now.as_millis() as u64,
+        again: again.map(|again| again.as_secs_f64().max(AGAIN)),
+        maker: concat!("ganlet ", env!("CARGO_PKG_VERSION")).into(),
+    };
+    files::replace(path, report.to_html()?.as_bytes())
 }

@@ -139,7 +139,8 @@ pub(crate) fn command(run: &Path, args: &TrainArgs) -> String {
     command
 }
 
-fn quoted(path: &Path) -> String {
+/// A path as one would type it.
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "-_./\\:,+@%~".contains(c);
     match !text.is_empty() && text.chars().all(plain) {

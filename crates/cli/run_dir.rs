@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `recipe.toml` | what was trained, complete: training it again gives the same bits |
 //! | `environment.json` | what it was trained with: version, device, threads, data, time |
-//! | `metrics.jsonl` | one JSON object per report, and one per measurement of quality |
+//! | `metrics.jsonl` | one JSON object per report, one per sheet of pictures, and one per measurement of quality |
+//! | `report.html` | all of it to look at: curves, pictures, recipe, environment; written while the training goes on |
 //! | `samples/real_images.png` | what the generator is to learn: the first training images |
 //! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 |
 //! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
@@ -24,6 +25,7 @@ use crate::{checkpoints, files};
 pub(crate) const RECIPE: &str = "recipe.toml";
 pub(crate) const ENVIRONMENT: &str = "environment.json";
 pub(crate) const METRICS: &str = "metrics.jsonl";
+pub(crate) const REPORT: &str = "report.html";
 pub(crate) const GENERATOR: &str = "generator.safetensors";
 pub(crate) const AVERAGED: &str = "generator-ema.safetensors";
 pub(crate) const BEST: &str = "generator-best.safetensors";
@@ -129,7 +131,7 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
 
 /// The files in this folder that a run makes.
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
-    let names = [RECIPE, ENVIRONMENT, METRICS, GENERATOR, AVERAGED, BEST, DISCRIMINATOR, EVENTS];
+    let names = [RECIPE, ENVIRONMENT, METRICS, REPORT, GENERATOR, AVERAGED, BEST, DISCRIMINATOR, EVENTS];
     let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
 
     found.extend(checkpoints::list(&path.join(CHECKPOINTS))?.into_iter().map(|(_, file)| file));

@@ -2,16 +2,19 @@
 
 use std::fs::File;
 use std::io::{BufReader, Write};
+use std::iter::Peekable;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use ganlet_models::Generator;
-use ganlet_viz::{Layout, encode_png, grid};
+use ganlet_viz::{Layout, grid};
 use indicatif::ProgressBar;
 
 use crate::args::SampleArgs;
 use crate::error::{Error, Result};
 use crate::seeds::Seeds;
+use crate::style::{Format, StyleArgs};
 use crate::{console, files, npy, progress, run_dir};
 
 /// Pictures are drawn this many at a time, so that a million of them need no more memory than a few, and those of MNIST's
@@ -20,7 +23,7 @@ const BLOCK: usize = 144;
 
 /// The most pictures that go into one grid, one folder, one file of numbers: beyond these a slip of the finger is more
 /// likely than a wish.
-const MOST_IN_GRID: u64 = 10_000;
+pub(crate) const MOST_IN_GRID: u64 = 10_000;
 const MOST_IN_FOLDER: u64 = 100_000;
 const MOST_IN_NUMBERS: u64 = 10_000_000;
 
@@ -29,13 +32,17 @@ pub(crate) fn run(args: &SampleArgs) -> Result<()> {
     let device = args.device.open()?;
     let generator = generator(&weights, &device)?;
 
-    let mut pictures = Pictures::new(args, &generator, &device)?;
+    let asked = seeds(args);
+    let mut pictures = Pictures::new(args, &asked, &generator, &device)?;
     let out = Out::parse(args, &weights)?;
     out.check(pictures.count)?;
     match &out {
-        Out::Grid(path) => write_grid(path, &mut pictures, args.per_row)?,
-        Out::Numbers(path) => write_numbers(path, &mut pictures)?,
-        Out::Folder(path) => write_folder(path, &mut pictures)?,
+        Out::Grid(path) => write_grid(path, &mut pictures, per_row(args, &asked), args.style)?,
+        Out::Numbers(path) => {
+            args.style.check_numbers(path)?;
+            write_numbers(path, &mut pictures)?;
+        }
+        Out::Folder(path) => write_folder(path, &mut pictures, args.style)?,
     }
     console::print(out.path().display())
 }
@@ -77,15 +84,62 @@ struct Pictures<'a> {
 /// What they are drawn from.
 enum Source<'a> {
     Seeds(Box<dyn Iterator<Item = u64> + 'a>),
-    Latents { path: &'a Path, rows: npy::Rows<BufReader<File>> },
+    /// Labels and seeds: all seeds of one label, then those of the next.
+    Labelled(Peekable<Box<dyn Iterator<Item = (u64, u64)> + 'a>>),
+    Latents {
+        path: &'a Path,
+        rows: npy::Rows<BufReader<File>>,
+    },
+}
+
+/// The seeds where none are named, and where there are several labels.
+const SEEDS: [RangeInclusive<u64>; 2] = [0..=63, 0..=7];
+
+/// The seeds that are asked for.
+fn seeds(args: &SampleArgs) -> Seeds {
+    let [alone, each] = SEEDS;
+    args.seeds.clone().unwrap_or_else(|| if several_labels(args) { each } else { alone }.into())
+}
+
+/// Pictures in a row of the grid.
+fn per_row(args: &SampleArgs, seeds: &Seeds) -> usize {
+    let all = usize::try_from(seeds.count()).unwrap_or(usize::MAX);
+    args.per_row.unwrap_or(if several_labels(args) { all } else { 8 })
+}
+
+fn several_labels(args: &SampleArgs) -> bool {
+    args.label.as_ref().is_some_and(|labels| labels.count() > 1)
+}
+
+impl<'a> Source<'a> {
+    /// The samples of these seeds, of each label that is asked for.
+    fn seeds(args: &'a SampleArgs, seeds: &'a Seeds, generator: &Generator) -> Result<Self> {
+        let Some(labels) = &args.label else { return Ok(Self::Seeds(Box::new(seeds.iter()))) };
+        let classes = generator.config().classes;
+        if classes == 0 {
+            return Err(ganlet_models::Error::NoLabels.into());
+        }
+        if let Some(found) = labels.iter().find(|&label| label >= classes as u64) {
+            return Err(ganlet_models::Error::Label { classes, found: found as usize }.into());
+        }
+        let pairs = labels.iter().flat_map(move |label| seeds.iter().map(move |seed| (label, seed)));
+        let pairs: Box<dyn Iterator<Item = _>> = Box::new(pairs);
+        Ok(Self::Labelled(pairs.peekable()))
+    }
 }
 
 impl<'a> Pictures<'a> {
-    fn new(args: &'a SampleArgs, generator: &'a Generator, device: &'a Device) -> Result<Self> {
+    fn new(
+        args: &'a SampleArgs,
+        asked: &'a Seeds,
+        generator: &'a Generator,
+        device: &'a Device,
+    ) -> Result<Self> {
         let (source, count) = match &args.latents {
             None => {
-                let count = args.seeds.count().try_into().unwrap_or(u64::MAX);
-                (Source::Seeds(Box::new(args.seeds.iter())), count)
+                let labels = args.label.as_ref().map_or(1, Seeds::count);
+                let count = asked.count().saturating_mul(labels).try_into().unwrap_or(u64::MAX);
+                (Source::seeds(args, asked, generator)?, count)
             }
             Some(path) => {
                 let file = File::open(path).map_err(|source| Error::read(path, source))?;
@@ -101,13 +155,20 @@ impl<'a> Pictures<'a> {
         Ok(Self { generator, device, source, count, drawn: 0, bar: progress::counting(count) })
     }
 
-    /// The next pictures, `(n, rows * columns)` f32 in [-1, 1] on the CPU, and a number for each: its seed, or its row.
-    fn next(&mut self) -> Result<Option<(Vec<u64>, Tensor)>> {
-        let (numbers, pictures) = match &mut self.source {
+    /// The next pictures, `(n, rows * columns)` f32 in [-1, 1] on the CPU, and a name for each: its seed, or its row.
+    fn next(&mut self) -> Result<Option<(Vec<String>, Tensor)>> {
+        let (names, pictures): (Vec<String>, _) = match &mut self.source {
             Source::Seeds(seeds) => {
                 let seeds: Vec<u64> = seeds.take(BLOCK).collect();
                 let pictures = self.generator.sample(&seeds)?;
-                (seeds, pictures)
+                (seeds.iter().map(u64::to_string).collect(), pictures)
+            }
+            Source::Labelled(pairs) => {
+                let Some(&(label, _)) = pairs.peek() else { return self.finish() };
+                let of_label = std::iter::from_fn(|| pairs.next_if(|&(next, _)| next == label));
+                let seeds: Vec<u64> = of_label.take(BLOCK).map(|(_, seed)| seed).collect();
+                let pictures = self.generator.sample_labelled(&seeds, label as usize)?;
+                (seeds.iter().map(|seed| format!("{seed}-of-{label}")).collect(), pictures)
             }
             Source::Latents { path, rows } => {
                 let latents =
@@ -115,16 +176,21 @@ impl<'a> Pictures<'a> {
                 let latent = self.generator.config().latent;
                 let count = latents.len() / latent;
                 let latents = Tensor::from_vec(latents, (count, latent), self.device)?;
-                ((self.drawn..).take(count).collect(), self.generator.generate(&latents)?)
+                let names = (self.drawn..).take(count).map(|row| row.to_string()).collect();
+                (names, self.generator.generate(&latents)?)
             }
         };
-        self.drawn += numbers.len() as u64;
+        self.drawn += names.len() as u64;
         self.bar.set_position(self.drawn);
-        if numbers.is_empty() {
-            self.bar.finish_and_clear();
-            return Ok(None);
+        match names.is_empty() {
+            true => self.finish(),
+            false => Ok(Some((names, pictures.to_device(&Device::Cpu)?))),
         }
-        Ok(Some((numbers, pictures.to_device(&Device::Cpu)?)))
+    }
+
+    fn finish(&self) -> Result<Option<(Vec<String>, Tensor)>> {
+        self.bar.finish_and_clear();
+        Ok(None)
     }
 
     fn image(&self) -> [usize; 2] {
@@ -132,14 +198,14 @@ impl<'a> Pictures<'a> {
     }
 }
 
-fn write_grid(path: &Path, pictures: &mut Pictures, per_row: usize) -> Result<()> {
+fn write_grid(path: &Path, pictures: &mut Pictures, per_row: usize, style: StyleArgs) -> Result<()> {
     let mut blocks = Vec::new();
     while let Some((_, block)) = pictures.next()? {
         blocks.push(block);
     }
     let layout = Layout { per_row, ..Layout::default() };
     let all = Tensor::cat(&blocks, 0)?;
-    files::replace(path, &encode_png(&grid(&all, pictures.image(), layout)?)?)
+    files::replace(path, &style.png(&grid(&all, pictures.image(), layout)?)?)
 }
 
 fn write_numbers(path: &Path, pictures: &mut Pictures) -> Result<()> {
@@ -154,12 +220,12 @@ fn write_numbers(path: &Path, pictures: &mut Pictures) -> Result<()> {
     })
 }
 
-fn write_folder(path: &Path, pictures: &mut Pictures) -> Result<()> {
+fn write_folder(path: &Path, pictures: &mut Pictures, style: StyleArgs) -> Result<()> {
     files::make_folder(path)?;
-    while let Some((numbers, block)) = pictures.next()? {
-        for (row, number) in numbers.into_iter().enumerate() {
+    while let Some((names, block)) = pictures.next()? {
+        for (row, name) in names.into_iter().enumerate() {
             let picture = grid(&block.narrow(0, row, 1)?, pictures.image(), Layout::default())?;
-            files::replace(&path.join(format!("sample-{number}.png")), &encode_png(&picture)?)?;
+            files::replace(&path.join(format!("sample-{name}.png")), &style.png(&picture)?)?;
         }
     }
     Ok(())
@@ -178,26 +244,15 @@ impl Out {
         let Some(path) = args.out.clone() else {
             let what = match &args.latents {
                 Some(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-                None => named_after(&args.seeds),
+                None => named_after(&seeds(args), args.label.as_ref()),
             };
-            if !args.model.is_dir() {
-                let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
-                return Ok(Self::Grid(weights.with_file_name(format!("{stem}-{what}.png"))));
-            }
-            let folder = args.model.join(run_dir::SAMPLES);
-            files::make_folder(&folder)?;
-            return Ok(Self::Grid(folder.join(format!("{what}.png"))));
+            return Ok(Self::Grid(default_out(&args.model, weights, &what, "png")?));
         };
-        let is_folder = path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator);
-        if is_folder {
-            return Ok(Self::Folder(path));
-        }
-        match path.extension().and_then(|extension| extension.to_str()) {
-            None => Ok(Self::Folder(path)),
-            Some(png) if png.eq_ignore_ascii_case("png") => Ok(Self::Grid(path)),
-            Some(npy) if npy.eq_ignore_ascii_case("npy") => Ok(Self::Numbers(path)),
-            Some(_) => Err(Error::OutFormat { path }),
-        }
+        Ok(match Format::of(&path, &[Format::Png, Format::Npy, Format::Folder])? {
+            Format::Npy => Self::Numbers(path),
+            Format::Folder => Self::Folder(path),
+            _ => Self::Grid(path),
+        })
     }
 
     fn path(&self) -> &Path {
@@ -220,11 +275,28 @@ impl Out {
     }
 }
 
-/// `seeds-0-63`, or how many they are where a list of them would make a long name.
-fn named_after(seeds: &Seeds) -> String {
-    let list = seeds.to_string().replace(',', "_");
-    match list.len() <= 60 {
-        true => format!("seeds-{list}"),
-        false => format!("{}-seeds", seeds.count()),
+/// Where a file goes that was given no place: to the samples of the run, or beside the weights and under their name.
+pub(crate) fn default_out(model: &Path, weights: &Path, what: &str, ending: &str) -> Result<PathBuf> {
+    if !model.is_dir() {
+        let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
+        return Ok(weights.with_file_name(format!("{stem}-{what}.{ending}")));
+    }
+    let folder = model.join(run_dir::SAMPLES);
+    files::make_folder(&folder)?;
+    Ok(folder.join(format!("{what}.{ending}")))
+}
+
+/// `seeds-0-63`, or how many they are where a list of them would make a long name; `labels-0-9-seeds-0-7` where there are labels.
+pub(crate) fn named_after(seeds: &Seeds, labels: Option<&Seeds>) -> String {
+    let named = |what: &str, numbers: &Seeds| {
+        let list = numbers.to_string().replace(',', "_");
+        match list.len() <= 60 {
+            true => format!("{what}-{list}"),
+            false => format!("{}-{what}", numbers.count()),
+        }
+    };
+    match labels {
+        None => named("seeds", seeds),
+        Some(labels) => format!("{}-{}", named("labels", labels), named("seeds", seeds)),
     }
 }

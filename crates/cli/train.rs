@@ -101,8 +101,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     recorder.finish();
     let resume = resume::command(run.path(), args);
     let outcome = outcome.map_err(Error::from).and_then(|()| recorder.save(&gan));
-    outcome.map_err(|error| stopped(error, &run, &resume))?;
+    if let Err(error) = outcome {
+        recorder.close();
+        return Err(stopped(error, &run, &resume));
+    }
     if gan.steps < plan.steps() {
+        recorder.close();
         let (signal, status) = interrupt.obeyed();
         console::warning(format_args!("{signal}: stopped and saved after step {}", grouped(gan.steps)));
         console::hint(format_args!("to go on: {resume}"));
@@ -110,10 +114,11 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
     environment.finish(recorder.seconds());
     environment.write(&run)?;
+    recorder.close();
 
     if !args.quiet {
         let seconds = started.elapsed().as_secs_f64();
-        console::note(farewell(&run, gan.steps - before, seconds));
+        console::note(farewell(&run, &recipe, gan.steps - before, seconds));
     }
     console::print(run.path().display()).map(|()| ExitCode::SUCCESS)
 }
@@ -309,7 +314,8 @@ impl fmt::Display for Plan {
             grouped(recipe.images_per_step() as u64)
         )?;
         writeln!(f, "device         {device}")?;
-        write!(f, "run            {}", out.display())
+        writeln!(f, "run            {}", out.display())?;
+        write!(f, "to watch       {}", out.join(run_dir::REPORT).display())
     }
 }
 
@@ -382,24 +388,27 @@ fn seconds_per_step(recipe: &Recipe, [rows, columns]: [usize; 2], device: &Devic
 }
 
 /// Where everything is, and what to do with it.
-fn farewell(run: &RunDir, steps: u64, seconds: f64) -> String {
-    let path = run.path().display();
+fn farewell(run: &RunDir, recipe: &Recipe, steps: u64, seconds: f64) -> String {
+    let path = resume::quoted(run.path());
     let (steps, rate) = (grouped(steps), steps as f64 / seconds);
-    let best = match run.file(run_dir::BEST).exists() {
-        true => format!("  best      {path}/{}\n", run_dir::BEST),
-        false => String::new(),
-    };
-    format!(
-        "\nTrained {steps} steps in {}, {rate:.0} steps/s.\n  \
-           pictures  {path}/{}/\n  \
-           numbers   {path}/{}\n  \
-           weights   {path}/{}, {}\n\
-         {best}\
-         Next: ganlet sample {path}, or ganlet eval {path}",
-        duration(seconds),
-        run_dir::SAMPLES,
-        run_dir::METRICS,
-        run_dir::GENERATOR,
-        run_dir::DISCRIMINATOR,
-    )
+    let longer = recipe.epochs.saturating_mul(2);
+    let file = |name: &str, about: &str| format!("  {name:<27}  {about}\n");
+    let command = |command: String, about: &str| format!("\n  {command}\n      {about}");
+    let mut text =
+        format!("\nTrained {steps} steps in {}, {rate:.0} steps/s. In {path} are\n", duration(seconds));
+    text += &file(run_dir::REPORT, "curves and pictures, for your browser");
+    text += &file(&format!("{}/", run_dir::SAMPLES), "64 pictures after each epoch");
+    text += &file(run_dir::METRICS, "the numbers");
+    text += &file(run_dir::GENERATOR, "the weights, and those of the discriminator");
+    if run.file(run_dir::AVERAGED).exists() {
+        text += &file(run_dir::AVERAGED, "the running average of the generator's");
+    }
+    if run.file(run_dir::BEST).exists() {
+        text += &file(run_dir::BEST, "the weights of the least Fréchet distance");
+    }
+    text += "\nNext:";
+    text += &command(format!("ganlet sample {path}"), "draws new pictures");
+    text += &command(format!("ganlet eval {path}"), "says how good they are");
+    text += &command(format!("ganlet train --resume {path} --epochs {longer}"), "trains it on");
+    text
 }

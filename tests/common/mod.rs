@@ -157,9 +157,10 @@ pub(crate) fn metrics(room: &Room, run: &str) -> Vec<String> {
     room.text(&format!("{run}/metrics.jsonl")).lines().map(line).collect()
 }
 
-/// Every file that a run makes but `environment.json`, which tells the time.
+/// Every file that a run makes but `environment.json` and `report.html`, which tell the time.
 pub(crate) fn bits(room: &Room, run: &str) -> Vec<(String, Vec<u8>)> {
-    let untimed = |name: &String| !["environment.json", "metrics.jsonl"].contains(&name.as_str());
+    let untimed =
+        |name: &String| !["environment.json", "report.html", "metrics.jsonl"].contains(&name.as_str());
     let names = room.files(run).into_iter().filter(untimed);
     let mut files: Vec<_> = names.map(|name| (name.clone(), room.read(&format!("{run}/{name}")))).collect();
     files.push(("metrics".into(), metrics(room, run).join("\n").into()));

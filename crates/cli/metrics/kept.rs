@@ -11,6 +11,26 @@ pub(crate) struct Place {
     pub(crate) seconds: f64,
     /// Only a measurement of quality has it.
     pub(crate) frechet: Option<f64>,
+    /// Only the line of a sheet of pictures has it.
+    pub(crate) variety: Option<f64>,
+}
+
+/// The kinds of lines, in the order in which those of a step stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Report,
+    Sheet,
+    Quality,
+}
+
+impl Place {
+    pub(crate) fn kind(&self) -> Kind {
+        match (self.frechet, self.variety) {
+            (Some(_), _) => Kind::Quality,
+            (None, Some(_)) => Kind::Sheet,
+            (None, None) => Kind::Report,
+        }
+    }
 }
 
 /// What stays of the lines of an interrupted training.
@@ -37,8 +57,7 @@ impl Kept {
             };
             // What an interruption cut off is the end; anything else is damage.
             kept.unreadable = unreadable;
-            // A step's measurement of quality stands after its report.
-            let order = |place: Place| (place.step, place.frechet.is_some());
+            let order = |place: Place| (place.step, place.kind());
             let follows = kept.last.is_none_or(|last| order(last) < order(place));
             if place.step <= steps && is_due(&place) && follows {
                 kept.lines.extend_from_slice(line);
@@ -95,13 +114,16 @@ mod tests {
     }
 
     #[test]
-    fn a_measurement_of_quality_stands_after_the_report_of_its_step() {
+    fn a_step_has_a_report_then_a_sheet_then_a_measurement_of_quality() {
         let measured =
             |step: u64, frechet: f64| line(step).replace("\"d_loss\":0.5", &format!("\"frechet\":{frechet}"));
-        let whole = line(2) + &measured(2, 9.) + &line(4) + &measured(4, 7.5) + &measured(6, 8.);
+        let sheet = |step: u64| line(step).replace("\"d_loss\"", "\"variety\"");
+        let whole = line(2) + &sheet(2) + &measured(2, 9.) + &line(4) + &measured(4, 7.5) + &measured(6, 8.);
         let of = |text: &str, steps| Kept::of(text.as_bytes(), steps, |_| true);
         assert_eq!((of(&whole, 6).lines, of(&whole, 6).best), (whole.clone().into_bytes(), Some(7.5)));
         assert_eq!((of(&whole, 3).best, of(&whole, 1).best), (Some(9.), None));
+        let backward = measured(2, 9.) + &sheet(2) + &line(2);
+        assert_eq!(of(&backward, 2).lines, measured(2, 9.).into_bytes());
         let twice = measured(2, 9.) + &line(2) + &measured(2, 9.);
         assert_eq!(of(&twice, 2).lines, measured(2, 9.).into_bytes());
     }

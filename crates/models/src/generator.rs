@@ -148,13 +148,7 @@ impl Generator {
     /// # Errors
     /// When the device has no room.
     pub fn sample(&self, seeds: &[u64]) -> Result<Tensor> {
-        match self.config.classes {
-            0 => self.blocks(&self.latents(seeds)?),
-            classes => {
-                let labels = self.labels(seeds.iter().map(|seed| (seed % classes as u64) as u32))?;
-                self.generate_labelled(&self.latents(seeds)?, &labels)
-            }
-        }
+        self.blocks(&self.inputs(seeds, None)?)
     }
 
     /// The numbered samples of the kind `label`; image `i` is a function of `seeds[i]` and `label` alone, to the bit.
@@ -162,14 +156,36 @@ impl Generator {
     /// # Errors
     /// When there are no labels to the network, `label` is not below `classes`, or the device has no room.
     pub fn sample_labelled(&self, seeds: &[u64], label: usize) -> Result<Tensor> {
-        let classes = self.config.classes;
-        match (classes, u32::try_from(label)) {
-            (0, _) => Err(Error::NoLabels),
-            (_, Ok(number)) if label < classes => {
-                self.generate_labelled(&self.latents(seeds)?, &self.labels(seeds.iter().map(|_| number))?)
-            }
-            _ => Err(Error::Label { classes, found: label }),
+        self.blocks(&self.inputs(seeds, Some(label))?)
+    }
+
+    /// What the numbered samples are made of, for [`Generator::generate_mixed`]: their latents and, behind them, `label` as
+    /// [`one_hot`] has it, or the label of their own, `(N, latent + classes)`.
+    ///
+    /// # Errors
+    /// When there are no labels to the network, `label` is not below `classes`, or the device has no room.
+    pub fn inputs(&self, seeds: &[u64], label: Option<usize>) -> Result<Tensor> {
+        let GeneratorConfig { latent, latent_distribution, classes, .. } = self.config;
+        let latents = sample_latents(seeds, latent, latent_distribution, self.device())?;
+        match label {
+            None if classes == 0 => return Ok(latents),
+            Some(_) if classes == 0 => return Err(Error::NoLabels),
+            Some(found) if found >= classes => return Err(Error::Label { classes, found }),
+            _ => {}
         }
+        let label = |seed: &u64| label.map_or(seed % classes as u64, |label| label as u64) as u32;
+        let labels = one_hot(&self.labels(seeds.iter().map(label))?, classes)?;
+        Ok(Tensor::cat(&[latents, labels], 1)?)
+    }
+
+    /// Inputs `(N, latent + classes)` -> images `(N, rows * columns)` f32 in `[-1, 1]`; image `i` is a function of input `i` alone, to
+    /// the bit. The last numbers of an input say how much of each kind its image is to be: one-hot in training, and any
+    /// mixture here.
+    ///
+    /// # Errors
+    /// When the inputs do not fit.
+    pub fn generate_mixed(&self, inputs: &Tensor) -> Result<Tensor> {
+        self.blocks(inputs)
     }
 
     /// Whole blocks of `input`, the last filled up.
@@ -185,11 +201,6 @@ impl Generator {
             true => Ok(self.mlp.forward(input)?.output().clone()),
             false => Ok(Tensor::cat(&images, 0)?),
         }
-    }
-
-    fn latents(&self, seeds: &[u64]) -> Result<Tensor> {
-        let GeneratorConfig { latent, latent_distribution, .. } = self.config;
-        Ok(sample_latents(seeds, latent, latent_distribution, self.device())?)
     }
 
     fn labels(&self, labels: impl Iterator<Item = u32>) -> Result<Tensor> {

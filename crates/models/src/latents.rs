@@ -3,7 +3,7 @@ use ganlet_random::Stream;
 use serde::{Deserialize, Serialize};
 
 /// What the latents of numbered samples are drawn from: [`Stream`]s of this domain.
-const SAMPLES: u32 = 0x5341_4d50;
+pub const SAMPLES: u32 = 0x5341_4d50;
 
 /// What the components of a latent vector are drawn from, each on its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

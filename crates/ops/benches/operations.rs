@@ -9,7 +9,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ganlet_ops::{
     Activation, AdamStep, Layer, SgdStep, adam_step, average_step, bce_with_logits, denormalize,
-    gather_normalize, limit_norms, linear, matmul, mlp, normalize, sgd_step, spectral_norm,
+    gather_normalize, linear, matmul, mlp, normalize, sgd_step, spectral_norm,
 };
 
 /// The program's allocator: with the system's, large results are mapped anew each time.
@@ -134,7 +134,6 @@ fn updates(c: &mut Criterion) {
     let step = SgdStep { learning_rate: 1e-6, momentum: 0.5 };
     measure(c, "sgd: 256 x 784 weights", || sgd_step(&parameter, &gradient, &velocity, &step));
     measure(c, "average: 256 x 784 weights", || average_step(&average, &parameter, 0.999));
-    measure(c, "limit norms: 256 x 784 weights", || limit_norms(&parameter, 100.));
     let u = tensor(1, HIDDEN).squeeze(0).unwrap();
     measure(c, "spectral norm: 256 x 784 weights", || spectral_norm(&parameter, &u));
     let norm = spectral_norm(&parameter, &u).unwrap();

@@ -13,7 +13,6 @@
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
 //! | [`adam_step`], [`sgd_step`] | one step of Adam, or of gradient descent with momentum, in place | - |
 //! | [`average_step`] | one step of an exponential moving average, in place | - |
-//! | [`limit_norms`] | rows scaled down to a largest norm, in place | - |
 //! | [`spectral_norm`] | a weight divided by its largest singular value | for the weight |
 //! | [`center`](fn@center) | a row taken from each row | - |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
@@ -53,7 +52,6 @@ mod linear;
 mod matmul;
 mod maxout;
 mod mlp;
-mod norms;
 mod parallel;
 mod pixels;
 mod pool;
@@ -72,7 +70,6 @@ pub use center::center;
 pub use input_gradient::InputGradientPass;
 pub use linear::linear;
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
-pub use norms::limit_norms;
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
 pub use product::matmul;

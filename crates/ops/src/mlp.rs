@@ -21,7 +21,7 @@ pub struct Layer {
 
 /// A multi-layer perceptron, forward: the `layers` applied to `x` in turn, `(B, in) -> (B, out)`.
 ///
-/// It is what a chain of [`linear`] computes, to the bit, with a backward pass to be called by hand. That is worth it where
+/// It is what a chain of [`linear`](crate::linear()) computes, to the bit, with a backward pass to be called by hand. That is worth it where
 /// every microsecond counts: candle's own `backward` adds each gradient of an argument into a tensor of zeros, which is
 /// two more passes over the gradient of every weight and every layer's output.
 ///

@@ -146,17 +146,6 @@ pub fn average_step(average: &Tensor, parameter: &Tensor, decay: f64) -> Result<
     overwrite(average, &(average + ((parameter - average)? * (1. - decay))?)?)
 }
 
-/// [`limit_norms`](crate::limit_norms) as a multiplication of each row by at most 1.
-///
-/// # Errors
-/// When `weight` is not a matrix of floating-point numbers.
-pub fn limit_norms(weight: &Var, max: f64) -> Result<()> {
-    let norms = weight.sqr()?.sum_keepdim(1)?.sqrt()?;
-    // The reciprocal of 0 is infinite, and limited to 1 as well.
-    let scales = (norms.recip()? * max)?.minimum(1f64)?;
-    weight.set(&weight.broadcast_mul(&scales)?)
-}
-
 /// [`spectral_norm`](crate::spectral_norm) in products with vectors.
 ///
 /// # Errors

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use ganlet_ops::{
-    Activation, AdamStep, Layer, SgdStep, adam_step, average_step, limit_norms, linear, mlp_with_dropout,
-    sgd_step, spectral_norm,
+    Activation, AdamStep, Layer, SgdStep, adam_step, average_step, linear, mlp_with_dropout, sgd_step,
+    spectral_norm,
 };
 
 /// Set for the processes that compute; they print a digest of every bit.
@@ -102,7 +102,6 @@ fn penalised_critic() -> Result<Vec<Tensor>> {
         for (i, weight) in weights.iter().enumerate() {
             let step = SgdStep { learning_rate: 1e-4, momentum: 0.5 };
             sgd_step(weight, &gradients[i].weight, &velocities[i], &step)?;
-            limit_norms(weight, 4.)?;
             average_step(&averages[i], weight, 0.9)?;
         }
         u = norm.u;

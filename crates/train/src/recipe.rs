@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Loss, Result, Rule, Schedule};
 
 /// The built-in recipes: name and text.
-const RECIPES: [(&str, &str); 4] = [
+const RECIPES: [(&str, &str); 6] = [
     ("classic", include_str!("../recipes/classic.toml")),
+    ("best", include_str!("../recipes/best.toml")),
+    ("conditional", include_str!("../recipes/conditional.toml")),
+    ("wgan-gp", include_str!("../recipes/wgan-gp.toml")),
     ("yunjey-2018", include_str!("../recipes/yunjey-2018.toml")),
     ("goodfellow-2014", include_str!("../recipes/goodfellow-2014.toml")),
-    ("wgan-gp", include_str!("../recipes/wgan-gp.toml")),
 ];
 
 /// Everything that decides what a training comes to: the same recipe on the same images gives the same bits.

@@ -97,11 +97,10 @@ impl fmt::Display for Warning {
 
 /// Watches for both, and says each once, and again when it comes back.
 ///
-/// It is told the reports of a training, and from time to time shown a sheet of pictures, of the same latents each time.
+/// It is told the reports of a training, and from time to time the variety of a sheet of pictures, of the same latents each time. The same
+/// numbers in the same order give the same warnings, so they need not be kept beside the numbers.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    /// The variety of as many real images.
-    real: f64,
     won: u32,
     alike: u32,
     varied: bool,
@@ -110,13 +109,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Holds pictures against `real`, as many real images `(N, D)` f32 in `[-1, 1]`.
-    ///
-    /// # Errors
-    /// When they are no such tensor.
-    pub fn new(real: &Tensor, loss: Loss) -> Result<Self> {
-        let logistic = loss.is_logistic();
-        Ok(Self { real: variety(real)?, won: 0, alike: 0, varied: false, late: false, logistic })
+    /// One that has seen nothing yet of a training that lowers this loss.
+    pub fn new(loss: Loss) -> Self {
+        Self { won: 0, alike: 0, varied: false, late: false, logistic: loss.is_logistic() }
     }
 
     /// A report: ten in a row with a loss of D below 0.1 nats are a win of the discriminator. (Of losses that are not logistic, no
@@ -128,27 +123,19 @@ impl Watch {
         (self.won == REPORTS).then_some(warning)
     }
 
-    /// A sheet of pictures `(N, D)` f32 in `[-1, 1]`, drawn after `step` steps: those with less than a fifth of the real images'
-    /// [`variety`] are alike. Three such sheets in a row, after one with more than two fifths, are a collapse; one after 30,000 steps
-    /// without any other is late.
-    ///
-    /// # Errors
-    /// When they are no such tensor.
-    pub fn sheet(&mut self, step: u64, pictures: &Tensor) -> Result<Option<Warning>> {
-        if self.real == 0. {
-            // The real images are alike: what draws them is right.
-            return Ok(None);
-        }
-        let variety = variety(pictures)? / self.real;
+    /// A sheet of pictures that was drawn after `step` steps, with this share of the [`variety`] of as many real images: those with less
+    /// than a fifth of it are alike. Three such sheets in a row, after one with more than two fifths, are a collapse; one after 30,000
+    /// steps without any other is late.
+    pub fn sheet(&mut self, step: u64, variety: f64) -> Option<Warning> {
         self.alike = if variety < ALIKE { self.alike.saturating_add(1) } else { 0 };
         self.varied |= variety > VARIED;
         if self.varied {
-            return Ok((self.alike == SHEETS).then_some(Warning::Collapsed { step, variety }));
+            return (self.alike == SHEETS).then_some(Warning::Collapsed { step, variety });
         }
         let late = self.alike > 0 && step >= LATE;
         let first = late && !self.late;
         self.late |= late;
-        Ok(first.then_some(Warning::NeverVaried { step, variety }))
+        first.then_some(Warning::NeverVaried { step, variety })
     }
 }
 
@@ -185,15 +172,9 @@ mod tests {
         Report { epoch: 1, step, images: 0, d_loss, g_loss: 5., d_real: 1., d_fake: 0. }
     }
 
-    /// 12 images of one pixel that are `kinds` times a distance apart, as far as there are kinds.
-    fn sheet(kinds: usize, distance: f32) -> Tensor {
-        let pixels: Vec<f32> = (0..12).map(|i| (i % kinds) as f32 * distance).collect();
-        Tensor::from_vec(pixels, (12, 1), &Device::Cpu).unwrap()
-    }
-
     #[test]
     fn a_discriminator_that_wins_is_pointed_out_once_and_again_when_it_comes_back() {
-        let mut watch = Watch::new(&sheet(12, 1.), Loss::NonSaturating).unwrap();
+        let mut watch = Watch::new(Loss::NonSaturating);
         let mut losses = vec![0.09; 9];
         losses.push(0.1);
         losses.extend([0.05; 25]);
@@ -206,36 +187,39 @@ mod tests {
 
     #[test]
     fn pictures_that_become_alike_are_pointed_out() {
-        let mut watch = Watch::new(&sheet(12, 1.), Loss::NonSaturating).unwrap();
-        let mut show = |step, pictures: &Tensor| watch.sheet(step, pictures).unwrap();
+        let mut watch = Watch::new(Loss::NonSaturating);
+        let mut show = |step, variety| watch.sheet(step, variety);
         // Every training begins with pictures that are alike.
         for step in 1..20 {
-            assert_eq!(show(step, &sheet(12, 0.05)), None);
+            assert_eq!(show(step, 0.05), None);
         }
-        assert_eq!(show(20, &sheet(12, 0.9)), None);
-        // Three kinds, however far apart, are a collapse; not at once.
-        assert_eq!([21, 22].map(|step| show(step, &sheet(3, 50.))), [None, None]);
-        assert_eq!(show(23, &sheet(3, 50.)), Some(Warning::Collapsed { step: 23, variety: 0. }));
-        assert_eq!(show(24, &sheet(3, 50.)), None);
+        assert_eq!(show(20, 0.9), None);
+        // Not at once.
+        assert_eq!([21, 22].map(|step| show(step, 0.)), [None, None]);
+        assert_eq!(show(23, 0.), Some(Warning::Collapsed { step: 23, variety: 0. }));
+        assert_eq!(show(24, 0.), None);
         // It recovers, and collapses again.
-        assert_eq!(show(25, &sheet(12, 0.9)), None);
-        let again = [26, 27, 28].map(|step| show(step, &sheet(1, 1.)));
-        assert_eq!(again, [None, None, Some(Warning::Collapsed { step: 28, variety: 0. })]);
+        assert_eq!(show(25, 0.9), None);
+        let again = [26, 27, 28].map(|step| show(step, 0.1));
+        assert_eq!(again, [None, None, Some(Warning::Collapsed { step: 28, variety: 0.1 })]);
     }
 
     #[test]
     fn pictures_that_never_varied_are_pointed_out_once_it_is_late() {
-        let mut watch = Watch::new(&sheet(12, 1.), Loss::NonSaturating).unwrap();
-        assert_eq!(watch.sheet(29_999, &sheet(1, 1.)).unwrap(), None);
-        let late = Some(Warning::NeverVaried { step: 30_000, variety: 0. });
-        assert_eq!(watch.sheet(30_000, &sheet(1, 1.)).unwrap(), late);
-        assert_eq!(watch.sheet(30_600, &sheet(1, 1.)).unwrap(), None);
+        let mut watch = Watch::new(Loss::NonSaturating);
+        assert_eq!(watch.sheet(29_999, 0.), None);
+        assert_eq!(watch.sheet(30_000, 0.), Some(Warning::NeverVaried { step: 30_000, variety: 0. }));
+        assert_eq!(watch.sheet(30_600, 0.), None);
     }
 
     #[test]
-    fn images_that_are_alike_themselves_ask_for_nothing() {
-        let mut watch = Watch::new(&sheet(1, 1.), Loss::NonSaturating).unwrap();
-        assert_eq!(watch.sheet(1_000_000, &sheet(1, 1.)).unwrap(), None);
+    fn a_few_kinds_of_pictures_have_no_variety_however_far_apart() {
+        // 12 images of one pixel.
+        let sheet = |kinds: usize, distance: f32| {
+            let pixels: Vec<f32> = (0..12).map(|i| (i % kinds) as f32 * distance).collect();
+            variety(&Tensor::from_vec(pixels, (12, 1), &Device::Cpu).unwrap()).unwrap()
+        };
+        assert_eq!([sheet(12, 1.), sheet(12, 0.25), sheet(3, 50.), sheet(1, 1.)], [1., 0.25, 0., 0.]);
         for count in [0, 1] {
             let few = Tensor::zeros((count, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
             assert_eq!(variety(&few).unwrap(), 0.);

@@ -1,8 +1,9 @@
-//! Pictures of tensors: many images in one grid, and PNG bytes of it.
+//! Pictures of tensors: many images in one grid, PNG and GIF bytes of it; pages of HTML: a [`Report`] of trainings, and one to
+//! [explore](explorer) a generator with.
 //!
-//! A picture shows what the model made, pixel for pixel: nothing is stretched, smoothed or scaled, and a [`grid`] is
-//! laid out and rounded as torchvision's `save_image` does it, so pictures of both can be compared byte by byte.
-//! Nothing here touches a file: tensors in, bytes out.
+//! A picture shows what the model made, pixel for pixel: nothing is stretched or smoothed, only [enlarged](Picture::enlarge)
+//! and given [`Colors`] where that is asked for, and a [`grid`] is laid out and rounded as torchvision's `save_image` does it,
+//! so pictures of both can be compared byte by byte. Nothing here touches a file: tensors in, bytes out.
 //!
 //! ```
 //! use candle_core::{Device, Tensor};
@@ -21,12 +22,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod caption;
+mod colors;
 mod error;
+mod frame;
+mod gif;
 mod grid;
 mod picture;
 mod png;
+pub mod report;
+mod sheet;
 
+pub mod explorer;
+
+pub use caption::with_epoch;
+pub use colors::Colors;
 pub use error::{Error, Result};
+pub use frame::Frame;
+pub use gif::encode_gif;
 pub use grid::{Layout, grid};
 pub use picture::Picture;
-pub use png::encode_png;
+pub use png::{decode_png, encode_apng, encode_png, encode_png_in};
+pub use report::Report;
+pub use sheet::data_uri;

@@ -21,7 +21,7 @@ pub(super) fn files(run: &Path) -> Outcome<BTreeMap<PathBuf, Vec<u8>>> {
             let mut bytes = fs::read(&path).map_err(failed("read the run"))?;
             let name = path.strip_prefix(run).unwrap_or(&path).to_path_buf();
             match name.to_str() {
-                Some("environment.json") => continue,
+                Some("environment.json" | "report.html") => continue,
                 Some("metrics.jsonl") => bytes = untimed(&bytes),
                 _ => {}
             }
