@@ -149,7 +149,8 @@ impl<'a> Recorder<'a> {
     }
 
     fn keep(&mut self, epoch: u64, gan: &Gan) -> Result<()> {
-        let pictures = sheet(&gan.averaged()?)?;
+        let generator = gan.averaged()?;
+        let pictures = sheet(&generator)?;
         let path = self.run.fake_images(epoch);
         write_grid(&path, &pictures, self.image)?;
         self.tell(|events| events.sheet(epoch, &path))?;
@@ -159,7 +160,7 @@ impl<'a> Recorder<'a> {
         let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
         files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
         if gan.average.is_some() {
-            files::persist(&self.run.file(run_dir::AVERAGED), &gan.averaged()?.to_bytes(&about)?)?;
+            files::persist(&self.run.file(run_dir::AVERAGED), &generator.to_bytes(&about)?)?;
         }
         files::persist(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
         self.evaluate(epoch, gan)?;

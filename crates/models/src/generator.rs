@@ -124,7 +124,7 @@ impl Generator {
     pub fn generate(&self, latents: &Tensor) -> Result<Tensor> {
         let (count, _) = latents.dims2()?;
         match self.config.classes {
-            0 => self.blocks(latents),
+            0 => self.generate_mixed(latents),
             classes => {
                 self.generate_labelled(latents, &self.labels((0..count).map(|i| (i % classes) as u32))?)
             }
@@ -138,7 +138,7 @@ impl Generator {
     pub fn generate_labelled(&self, latents: &Tensor, labels: &Tensor) -> Result<Tensor> {
         match self.config.classes {
             0 => Err(Error::NoLabels),
-            classes => self.blocks(&Tensor::cat(&[latents, &one_hot(labels, classes)?], 1)?),
+            classes => self.generate_mixed(&Tensor::cat(&[latents, &one_hot(labels, classes)?], 1)?),
         }
     }
 
@@ -148,7 +148,7 @@ impl Generator {
     /// # Errors
     /// When the device has no room.
     pub fn sample(&self, seeds: &[u64]) -> Result<Tensor> {
-        self.blocks(&self.inputs(seeds, None)?)
+        self.generate_mixed(&self.inputs(seeds, None)?)
     }
 
     /// The numbered samples of the kind `label`; image `i` is a function of `seeds[i]` and `label` alone, to the bit.
@@ -156,7 +156,7 @@ impl Generator {
     /// # Errors
     /// When there are no labels to the network, `label` is not below `classes`, or the device has no room.
     pub fn sample_labelled(&self, seeds: &[u64], label: usize) -> Result<Tensor> {
-        self.blocks(&self.inputs(seeds, Some(label))?)
+        self.generate_mixed(&self.inputs(seeds, Some(label))?)
     }
 
     /// What the numbered samples are made of, for [`Generator::generate_mixed`]: their latents and, behind them, `label` as
@@ -184,12 +184,7 @@ impl Generator {
     ///
     /// # Errors
     /// When the inputs do not fit.
-    pub fn generate_mixed(&self, inputs: &Tensor) -> Result<Tensor> {
-        self.blocks(inputs)
-    }
-
-    /// Whole blocks of `input`, the last filled up.
-    fn blocks(&self, input: &Tensor) -> Result<Tensor> {
+    pub fn generate_mixed(&self, input: &Tensor) -> Result<Tensor> {
         let (count, _) = input.dims2()?;
         let mut images = Vec::with_capacity(count.div_ceil(BLOCK));
         for first in (0..count).step_by(BLOCK) {
