@@ -248,4 +248,8 @@ impl Network for Generator {
     fn parameters(&self) -> &[(String, Var)] {
         self.mlp.parameters()
     }
+
+    fn can_be_recorded(&self) -> bool {
+        self.mlp.can_be_recorded()
+    }
 }

@@ -43,12 +43,20 @@ mod adam;
 mod average;
 mod bce;
 mod center;
+mod clock;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(not(feature = "cuda"))]
+#[path = "cuda/absent.rs"]
+mod cuda;
 mod dot;
 mod input_gradient;
+mod join;
 mod joint;
 mod layer;
 mod linear;
+mod loss;
 mod matmul;
 mod maxout;
 mod mlp;
@@ -61,17 +69,25 @@ mod sgd;
 mod spectral;
 #[doc(hidden)]
 pub mod testing;
+mod updates;
 
 pub use activation::Activation;
 pub use adam::{AdamStep, adam_step};
 pub use average::average_step;
 pub use bce::bce_with_logits;
 pub use center::center;
+pub use clock::{Clock, Draw, DrawFrom, Row};
+#[cfg(feature = "cuda")]
+pub use cuda::Graph;
+pub use cuda::open as open_gpu;
 pub use input_gradient::InputGradientPass;
+pub use join::join;
 pub use linear::linear;
+pub use loss::{LossTerm, Term, mean_loss};
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
 pub use product::matmul;
 pub use sgd::{SgdStep, sgd_step};
 pub use spectral::{SpectralNorm, spectral_norm};
+pub use updates::{Update, adam_steps, average_steps, sgd_steps};

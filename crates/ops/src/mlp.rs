@@ -4,7 +4,7 @@ use crate::activation::Activation;
 use crate::cpu::{applies, same_shape, with_slices};
 use crate::joint::Joint;
 use crate::linear::check_shapes;
-use crate::{layer, reference};
+use crate::{cuda, layer, reference};
 
 const NAME: &str = "mlp";
 
@@ -165,6 +165,9 @@ impl MlpPass {
 impl Layer {
     /// The gradients of the parameters, from the layer's input `(B, in)` and the gradient `pre` before its activation.
     fn parameter_gradients(&self, x: &Tensor, pre: &Tensor) -> Result<LayerGradients> {
+        if cuda::applies(&[x, pre, &self.weight]) {
+            return cuda::parameter_gradients(&x.contiguous()?, &pre.contiguous()?);
+        }
         if !applies(&[x, pre, &self.weight]) {
             return reference::parameter_gradients(x, pre);
         }
