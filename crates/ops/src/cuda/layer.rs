@@ -6,7 +6,8 @@ use candle_core::cuda::{CudaError, gemm_reduced_precision_f32};
 use candle_core::{CudaDevice, Error, Result, Tensor};
 
 use super::elements::code;
-use super::launch::{Spread, address, count, device, launch, one_each, optional, output};
+use super::launch::{Spread, address, count, device, launch, one_each, optional};
+use super::workspace::output;
 use crate::joint::Below;
 use crate::{Activation, LayerGradients};
 
