@@ -17,7 +17,7 @@ use step::Size;
 
 const USAGE: &str = "usage: cargo xtask bench [--hidden N] [--batch N] [--threads N]... [--peers [--python PYTHON]]
        cargo xtask bench --scaling [--peers [--python PYTHON]]
-       cargo xtask bench --device cuda [--bundle DIR] [--python PYTHON] [ARGS OF bench.sh]
+       cargo xtask bench --device cuda [--bundle DIR | ARGS OF bench.sh]
 
 Without a size: all that docs/performance.md has a figure for, each beside its aim.
 --hidden N       only the step, with hidden layers of this width; default 256
