@@ -68,16 +68,22 @@ run() {
     cat "$work/err" >>"$results/$name.log"
     case $status in
     0) cat "$work/out" >>"$results/$name.txt" && return ;;
-    # As the peers' scripts say, and 127 the shell where there is no interpreter.
-    3 | 127) tail -n 1 "$work/err" >"$results/$name.missing" ;;
+    # The peers' scripts, where they cannot run.
+    3) tail -n 1 "$work/err" >"$results/$name.missing" ;;
     *)
-        echo "exit status $status: $(tail -n 1 "$work/err")" >"$results/$name.failed"
+        reason=$(grep -m 1 '^error' "$work/err" || tail -n 1 "$work/err")
+        echo "exit status $status: $reason" >"$results/$name.failed"
         cat "$work/out" "$work/err" >&2 ;;
     esac
     return 1
 }
 
-peer() { run "$1-$2" "$python" -B "$here/peers/$1_step.py" "$2" --device cuda --interval $interval --intervals $intervals $size; }
+peer() {
+    if ! command -v "$python" >/dev/null; then
+        echo "expected a Python, found no $python: --python names another" >"$results/$1-$2.missing"
+    fi
+    run "$1-$2" "$python" -B "$here/peers/$1_step.py" "$2" --device cuda --interval $interval --intervals $intervals $size
+}
 
 for round in $rounds; do
     run step ours step --device cuda --turn $interval --steps $((interval * (intervals + 1))) $size
@@ -111,13 +117,14 @@ median() { sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)
 of() { cat "$results/$1.txt" 2>/dev/null; }
 # figure NAME LABEL: the first number of the benchmark's line.
 figure() { of "$1" | awk -F '\t' -v label="$2" '$1 == label { print $2 }' | median; }
-time_of() { of "$1" | awk -F '\t' '{ print $2 }' | median; }
-name_of() { of "$1" | awk -F '\t' -v known="$2" 'NR == 1 { known = $1 } END { print known }'; }
+# A peer prints its name and its time, and may say something else before.
+time_of() { of "$1" | awk -F '\t' 'NF == 2 { print $2 }' | median; }
+name_of() { of "$1" | awk -F '\t' -v known="$2" 'NF == 2 { known = $1 } END { print known }'; }
 # row WHAT OURS THEIRS FIGURE UNIT most|least TARGET: FIGURE is what is held against the target; without, it only stands there.
 row() {
-    awk -v what="$1" -v ours="$2" -v theirs="$3" -v figure="$4" -v unit="$5" -v kind="$6" -v target="$7" 'BEGIN {
+    awk -v quick="$quick" -v what="$1" -v ours="$2" -v theirs="$3" -v figure="$4" -v unit="$5" -v kind="$6" -v target="$7" 'BEGIN {
         reached = kind == "most" ? figure + 0 <= target : figure + 0 >= target
-        verdict = figure == "-" ? "not measured" : reached ? "reached" : "missed"
+        verdict = figure == "-" ? "not measured" : quick ? "not judged" : reached ? "reached" : "missed"
         if (target == "")
             verdict = figure == "-" ? verdict : ""
         else
@@ -151,7 +158,8 @@ step=$(scaled "$(figure step step)" 0.001)
     row "TFLOP/s, hidden 4096, batch 8192, TF32 / square" "$(figure large TFLOP/s)" \
         "$(figure large 'square products: TFLOP/s')" "$(figure large share)" '' least 0.60
     echo
-    echo "Ganlet and each peer took turns, $(echo "$rounds" | wc -w | tr -d ' ') processes each; f32 but for the last row; losses read once in $interval steps."
+    echo "ms/step: the median over processes of Ganlet and the peers in turns, rounds: $rounds; losses read once in $interval steps."
+    echo "f32 but for the last row. A figure is a quotient, or the seconds themselves."
     echo "The epochs are those of \`ganlet train $training\` on $digits, from start to end of the process."
     for file in "$results"/*.missing "$results"/*.failed; do
         [ -e "$file" ] || continue

@@ -67,7 +67,7 @@ try:
     jax.devices()
 # Without the part for GPUs it fails with an assertion of its own.
 except (RuntimeError, AssertionError) as error:
-    cannot_run(f"--device {options.device}: JAX {jax.__version__} sees none: it takes jax[cuda13] and NVIDIA's driver. {error}")
+    cannot_run(f"--device {options.device}: JAX {jax.__version__} sees none: it takes jax[cuda13] and NVIDIA's driver; {error or 'it does not say why'}")
 
 
 def spots():
