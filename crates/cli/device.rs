@@ -57,10 +57,10 @@ fn cuda(number: usize) -> Result<Device> {
     if !cfg!(feature = "cuda") {
         return Err(Error::CudaNotBuilt { number });
     }
-    // Where there is no driver, candle panics instead of saying so.
+    // Where there is no driver, cudarc panics instead of saying so.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
-    let device = panic::catch_unwind(|| Device::new_cuda(number));
+    let device = panic::catch_unwind(|| ganlet_ops::open_gpu(number));
     panic::set_hook(hook);
     match device {
         Ok(device) => device.map_err(|source| Error::Cuda { number, source }),

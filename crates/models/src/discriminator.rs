@@ -263,6 +263,11 @@ impl Network for Discriminator {
         }
     }
 
+    fn can_be_recorded(&self) -> bool {
+        // Normalised weights, and scaled gradients, are new tensors each time.
+        self.spectral.is_none() && !self.unit_pixels && self.mlp.can_be_recorded()
+    }
+
     fn of_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
         if let (true, Some(first)) = (self.unit_pixels, gradients.first_mut()) {
             *first = self.scale_pixels(first, 0.25)?;

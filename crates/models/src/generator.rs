@@ -279,6 +279,11 @@ impl Network for Generator {
         self.mlp.parameters()
     }
 
+    fn can_be_recorded(&self) -> bool {
+        // Scaled gradients are new tensors each time.
+        !self.unit_pixels && self.mlp.can_be_recorded()
+    }
+
     fn of_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
         if self.unit_pixels {
             for gradient in gradients.iter_mut().rev().take(2) {

@@ -1,4 +1,5 @@
 use candle_core::{Device, Result, Tensor};
+use ganlet_ops::Draw;
 use ganlet_random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,14 @@ pub enum LatentDistribution {
 }
 
 impl LatentDistribution {
+    /// The same for who draws many at once.
+    pub fn draw(self) -> Draw {
+        match self {
+            Self::Normal => Draw::Normal { deviation: 1. },
+            Self::Uniform => Draw::Uniform { low: -f64::from(SQRT_3), high: f64::from(SQRT_3) },
+        }
+    }
+
     /// Fills `out` with the next numbers of `stream`.
     pub fn fill(self, stream: &mut Stream, out: &mut [f32]) {
         match self {

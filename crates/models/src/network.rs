@@ -52,6 +52,12 @@ pub trait Network {
         Ok(())
     }
 
+    /// Whether a pass, forward and backward, only queues work on a GPU, always the same and between the same tensors: whether it can be
+    /// recorded once and replayed.
+    fn can_be_recorded(&self) -> bool {
+        false
+    }
+
     /// From the gradients that a pass gives, which may be for what was derived from the parameters, to those for the parameters.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor};
 
-use crate::cpu::{applies, distinct_memory, same_shape, vectorized, with_slice_mut, with_slices};
+use crate::cpu::{applies, vectorized, with_slice_mut, with_slices};
 use crate::parallel::for_each_chunk;
 use crate::reference;
+use crate::updates::{Update, adam_steps};
 
 const NAME: &str = "adam_step";
 
@@ -31,6 +32,13 @@ impl AdamStep {
         let t = i32::try_from(self.step).unwrap_or(i32::MAX);
         (self.learning_rate / (1. - self.beta1.powi(t)), 1. / (1. - self.beta2.powi(t)).sqrt())
     }
+
+    /// What changes from step to step, in f32: `rate / (1 - beta1^t)` and `1 / sqrt(1 - beta2^t)`. It is what a row of a
+    /// [`Clock`](crate::Clock) must hold.
+    pub fn numbers(&self) -> [f32; 2] {
+        let (rate, correction) = self.corrections();
+        [rate as f32, correction as f32]
+    }
 }
 
 /// Moves `parameter` by one step of Adam along its `gradient`, and updates the moments `m` and `v`, all in place.
@@ -39,13 +47,19 @@ impl AdamStep {
 ///
 /// # Errors
 /// When shapes, dtypes or devices differ, or two of the tensors share their memory.
-pub fn adam_step(parameter: &Var, gradient: &Tensor, m: &Tensor, v: &Tensor, step: &AdamStep) -> Result<()> {
-    for other in [gradient, m, v] {
-        same_shape(NAME, parameter, other)?;
-    }
-    if !distinct_memory(&[parameter, gradient, m, v]) {
-        candle_core::bail!("{NAME}: the parameter, its gradient and its moments must not share memory");
-    }
+pub fn adam_step(
+    parameter: &Tensor,
+    gradient: &Tensor,
+    m: &Tensor,
+    v: &Tensor,
+    step: &AdamStep,
+) -> Result<()> {
+    adam_steps(&[Update { parameter, gradient, state: &[m.clone(), v.clone()] }], step, None)
+}
+
+/// The same off a GPU, of what has been checked.
+pub(crate) fn one(&Update { parameter, gradient, state }: &Update, step: &AdamStep) -> Result<()> {
+    let [m, v] = state else { candle_core::bail!("{NAME}: expected both moments") };
     if !applies(&[parameter, gradient, m, v]) {
         return reference::adam_step(parameter, gradient, m, v, step);
     }
@@ -65,8 +79,7 @@ pub fn adam_step(parameter: &Var, gradient: &Tensor, m: &Tensor, v: &Tensor, ste
 const COST: usize = 16;
 
 fn update(parameter: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32], step: &AdamStep) {
-    let (rate, v_correction) = step.corrections();
-    let (rate, v_correction, epsilon) = (rate as f32, v_correction as f32, step.epsilon as f32);
+    let ([rate, v_correction], epsilon) = (step.numbers(), step.epsilon as f32);
     let (beta1, beta2) = (step.beta1 as f32, step.beta2 as f32);
     let (new1, new2) = ((1. - step.beta1) as f32, (1. - step.beta2) as f32);
     for_each_chunk(1, [parameter, m, v], COST, |offset, [p, m, v]| {

@@ -1,8 +1,9 @@
 use candle_core::{Result, Tensor};
 
-use crate::cpu::{applies, distinct_memory, same_shape, vectorized, with_slice_mut, with_slices};
+use crate::cpu::{applies, vectorized, with_slice_mut, with_slices};
 use crate::parallel::for_each_chunk;
 use crate::reference;
+use crate::updates::{Update, average_steps};
 
 const NAME: &str = "average_step";
 
@@ -14,13 +15,12 @@ const NAME: &str = "average_step";
 /// # Errors
 /// When `decay` is out of range, shapes, dtypes or devices differ, or both share their memory.
 pub fn average_step(average: &Tensor, parameter: &Tensor, decay: f64) -> Result<()> {
-    if !(0. ..=1.).contains(&decay) {
-        candle_core::bail!("{NAME}: expected a decay from 0 to 1, found {decay}");
-    }
-    same_shape(NAME, average, parameter)?;
-    if !distinct_memory(&[average, parameter]) {
-        candle_core::bail!("{NAME}: the average and the parameter must not share memory");
-    }
+    average_steps(&[Update { parameter: average, gradient: parameter, state: &[] }], decay, None)
+}
+
+/// The same off a GPU, of what has been checked.
+pub(crate) fn one(update: &Update, decay: f64) -> Result<()> {
+    let &Update { parameter: average, gradient: parameter, .. } = update;
     if !applies(&[average, parameter]) {
         return reference::average_step(average, parameter, decay);
     }

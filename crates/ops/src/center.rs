@@ -2,7 +2,7 @@ use candle_core::{CpuStorage, CustomOp2, Error, Layout, Result, Shape, Tensor};
 
 use crate::cpu::{applies, slice, vectorized};
 use crate::parallel::for_each_chunk;
-use crate::reference;
+use crate::{cuda, reference};
 
 const NAME: &str = "center";
 
@@ -17,10 +17,14 @@ pub fn center(x: &Tensor, center: &Tensor) -> Result<Tensor> {
             "{NAME}: expected a center of {width} numbers, one for each column, found {length}"
         );
     }
-    if !applies(&[x, center]) {
-        return reference::center(x, center);
+    let (x, center) = (x.contiguous()?, center.contiguous()?);
+    if cuda::applies(&[&x, &center]) {
+        return cuda::center(&x, &center);
     }
-    x.contiguous()?.apply_op2_no_bwd(&center.contiguous()?, &Center)
+    if !applies(&[&x, &center]) {
+        return reference::center(&x, &center);
+    }
+    x.apply_op2_no_bwd(&center, &Center)
 }
 
 struct Center;

@@ -3,7 +3,7 @@ use candle_core::{Result, Tensor};
 use crate::cpu::{applies, distinct_memory, with_slice_mut, with_slices};
 use crate::matmul::{Mat, matmul_add};
 use crate::mlp::{LayerGradients, MlpPass};
-use crate::reference;
+use crate::{cuda, reference};
 
 const NAME: &str = "input_gradient_pass";
 
@@ -97,7 +97,8 @@ impl InputGradientPass {
 
 /// Adds `preᵀ change` to `gradient`: `(B, out), (B, in) -> (out, in)`.
 fn add_product(gradient: &mut Tensor, pre: &Tensor, change: &Tensor) -> Result<()> {
-    if !applies(&[gradient, pre, change]) {
+    let on_gpu = cuda::applies(&[gradient, pre, change]);
+    if !on_gpu && !applies(&[gradient, pre, change]) {
         *gradient = reference::add_product(gradient, pre, change)?;
         return Ok(());
     }
@@ -105,6 +106,9 @@ fn add_product(gradient: &mut Tensor, pre: &Tensor, change: &Tensor) -> Result<(
         candle_core::bail!(
             "{NAME}: a gradient to be added to must not share the memory of the seed or the tangent"
         );
+    }
+    if on_gpu {
+        return cuda::add_product(gradient, pre, change);
     }
     let (outputs, inputs) = gradient.dims2()?;
     with_slices(NAME, [pre, change], |[pre, change]| {

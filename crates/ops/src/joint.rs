@@ -5,7 +5,16 @@ use crate::cpu::{applies, with_slices};
 use crate::layer::{self, Slope};
 use crate::linear::linear;
 use crate::mlp::Layer;
-use crate::{maxout, reference};
+use crate::{cuda, maxout, reference};
+
+/// What a gradient is multiplied by on its way from a layer's input to before the activation below: see [`Slope`].
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "only kernels read it"))]
+pub(crate) struct Below<'a> {
+    pub(crate) activation: Activation,
+    pub(crate) y: &'a Tensor,
+    pub(crate) mask: Option<&'a Tensor>,
+}
 
 /// What stands between two layers in a pass: the activation of the one below, and the mask of the one above.
 ///
@@ -80,6 +89,9 @@ impl Joint {
 
     /// The same through the layer above: from the gradient `pre` before its activation.
     pub(crate) fn backward_through(&self, layer: &Layer, pre: &Tensor) -> Result<Tensor> {
+        if cuda::applies(&[pre, &layer.weight, &self.y]) {
+            return self.spread(cuda::input_gradient(pre, &layer.weight, self.below())?);
+        }
         if !applies(&[pre, &layer.weight, &self.y]) {
             return self.backward(&pre.matmul(&layer.weight)?);
         }
@@ -93,6 +105,9 @@ impl Joint {
     /// The transpose of [`Joint::backward_through`], through the layer below: from a change of what that layer is given, as its mask has left it,
     /// the change of `x`.
     pub(crate) fn forward_through(&self, layer: &Layer, change: &Tensor) -> Result<Tensor> {
+        if self.winners.is_none() && cuda::applies(&[change, &layer.weight, &self.y]) {
+            return cuda::tangent(change, &layer.weight, self.below());
+        }
         if self.winners.is_some() || !applies(&[change, &layer.weight, &self.y]) {
             let z = crate::matmul(change, &layer.weight.t()?)?;
             return match &self.winners {
@@ -116,10 +131,17 @@ impl Joint {
 
     /// `gradient` times mask and derivative, both `(B, units)`.
     fn times_slope(&self, gradient: &Tensor) -> Result<Tensor> {
+        if cuda::applies(&[gradient, &self.y]) {
+            return cuda::times_slope(&gradient.contiguous()?, self.below());
+        }
         if !applies(&[gradient, &self.y]) {
             return reference::pre_activation(self.activation, &self.y, &self.masked(gradient)?);
         }
         self.with_slope([&gradient.contiguous()?], |[gradient], slope| slope.times(gradient))
+    }
+
+    fn below(&self) -> Below<'_> {
+        Below { activation: self.activation, y: &self.y, mask: self.mask.as_ref() }
     }
 
     /// Calls `f` with the elements of `tensors` and the slope, and makes of what it gives a tensor of the shape of `y`.
@@ -144,6 +166,9 @@ impl Joint {
 
 fn masked(t: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
     let Some(mask) = mask else { return Ok(t.clone()) };
+    if cuda::applies(&[t, mask]) {
+        return cuda::multiply(&t.contiguous()?, mask);
+    }
     if !applies(&[t, mask]) {
         return t * mask;
     }

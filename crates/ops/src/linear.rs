@@ -3,7 +3,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use crate::activation::Activation;
 use crate::cpu::{applies, slice, with_slices};
 use crate::layer::{self, Slope};
-use crate::{maxout, reference};
+use crate::{cuda, maxout, reference};
 
 const NAME: &str = "linear";
 
@@ -13,7 +13,8 @@ const NAME: &str = "linear";
 /// [`Activation::Maxout`] of k pieces, `weight` is `(out * k, in)` and `bias` `(out * k,)`.)
 /// On a CPU in f32 the bias and the activation are applied to the product while it is in the cache. The backward pass
 /// keeps nothing beyond the arguments and the result, and computes only those gradients that an argument asks for: pass
-/// detached weights and theirs cost nothing.
+/// detached weights and theirs cost nothing. On a GPU the same holds of the forward pass, where nothing asks for a gradient: what does is
+/// computed in candle's own operations. ([`mlp`](fn@crate::mlp) has its gradients fused there too.)
 ///
 /// # Errors
 /// When a rank is not as above, the sizes or dtypes do not fit, or devices differ.
@@ -22,6 +23,9 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation
     if let Activation::Maxout(pieces) = activation {
         let z = linear(x, weight, bias, Activation::Identity)?;
         return maxout::select(&z, &maxout::winners(&z.detach(), pieces)?);
+    }
+    if cuda::applies(&[x, weight, bias]) && ![x, weight, bias].iter().any(|t| t.track_op()) {
+        return cuda::linear(&x.contiguous()?, &weight.contiguous()?, &bias.contiguous()?, activation);
     }
     if !applies(&[x, weight, bias]) {
         return reference::linear(x, weight, bias, activation);

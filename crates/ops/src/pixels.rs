@@ -1,8 +1,8 @@
-use candle_core::{CpuStorage, CustomOp2, DType, Error, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, DType, Device, Error, Layout, Result, Shape, Tensor};
 
 use crate::cpu::{slice, vectorized};
 use crate::parallel::for_each_chunk;
-use crate::reference;
+use crate::{cuda, reference};
 
 const NAME: &str = "gather_normalize";
 
@@ -34,7 +34,8 @@ pub fn denormalize(images: &Tensor) -> Result<Tensor> {
 /// `normalize(pixels.index_select(indices, 0))`, in one pass.
 ///
 /// # Errors
-/// When shapes or dtypes are not as above, or an index is not below `N`.
+/// When shapes or dtypes are not as above, or an index is not below `N`. (On a GPU, which cannot say so without being waited for, such a row
+/// is NaN.)
 pub fn gather_normalize(pixels: &Tensor, indices: &Tensor) -> Result<Tensor> {
     pixels.dims2()?;
     indices.dims1()?;
@@ -43,10 +44,14 @@ pub fn gather_normalize(pixels: &Tensor, indices: &Tensor) -> Result<Tensor> {
             return Err(Error::UnexpectedDType { msg: NAME, expected, got: tensor.dtype() }.bt());
         }
     }
-    if !pixels.device().is_cpu() || !indices.device().is_cpu() {
-        return reference::gather_normalize(pixels, indices);
+    let (pixels, indices) = (pixels.contiguous()?, indices.contiguous()?);
+    match (pixels.device(), indices.device()) {
+        (Device::Cpu, Device::Cpu) => pixels.apply_op2_no_bwd(&indices, &GatherNormalize),
+        (Device::Cuda(_), Device::Cuda(_)) => {
+            cuda::gather_normalize(&pixels, &indices, None, indices.dim(0)?)
+        }
+        _ => reference::gather_normalize(&pixels, &indices),
     }
-    pixels.contiguous()?.apply_op2_no_bwd(&indices.contiguous()?, &GatherNormalize)
 }
 
 struct GatherNormalize;

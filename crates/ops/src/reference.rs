@@ -2,10 +2,11 @@
 //!
 //! These are what the fused forms are tested against, and what runs where there is no fused form.
 
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor};
 
 use crate::activation::Activation;
 use crate::adam::AdamStep;
+use crate::loss::LossTerm;
 use crate::mlp::LayerGradients;
 use crate::sgd::SgdStep;
 use crate::spectral::{EPSILON, SpectralNorm};
@@ -113,17 +114,44 @@ pub fn bce_with_logits(logits: &Tensor, target: f64) -> Result<Tensor> {
     ((positive + negative)? + tail)?.mean_all()
 }
 
+/// [`mean_loss`](crate::mean_loss) on the host.
+///
+/// # Errors
+/// When the shapes or dtypes do not fit.
+pub fn mean_loss(logits: &Tensor, terms: &[LossTerm]) -> Result<(Tensor, Tensor)> {
+    let values = logits.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let each = values.len() / terms.len().max(1);
+    let mut sum = 0.;
+    let mut slopes = Vec::with_capacity(values.len());
+    for (values, LossTerm { term, weight }) in values.chunks(each.max(1)).zip(terms) {
+        for &l in values {
+            let (loss, slope) = term.of(l);
+            sum += loss * weight / each as f64;
+            slopes.push(slope * weight / each as f64);
+        }
+    }
+    let on_device = |t: Tensor| t.to_dtype(logits.dtype())?.to_device(logits.device());
+    let slopes = Tensor::from_vec(slopes, logits.shape(), &Device::Cpu)?;
+    Ok((on_device(Tensor::new(sum, &Device::Cpu)?)?, on_device(slopes)?))
+}
+
 /// [`adam_step`](crate::adam_step) with a tensor for each intermediate.
 ///
 /// # Errors
 /// When the shapes or dtypes do not fit.
-pub fn adam_step(parameter: &Var, gradient: &Tensor, m: &Tensor, v: &Tensor, step: &AdamStep) -> Result<()> {
+pub fn adam_step(
+    parameter: &Tensor,
+    gradient: &Tensor,
+    m: &Tensor,
+    v: &Tensor,
+    step: &AdamStep,
+) -> Result<()> {
     let (rate, v_correction) = step.corrections();
     let new_m = ((m * step.beta1)? + (gradient * (1. - step.beta1))?)?;
     let new_v = ((v * step.beta2)? + (gradient.sqr()? * (1. - step.beta2))?)?;
     let scale = ((new_v.sqrt()? * v_correction)? + step.epsilon)?;
-    let moved = (parameter.as_tensor() - ((&new_m * rate)? / scale)?)?;
-    parameter.set(&moved)?;
+    let moved = (parameter - ((&new_m * rate)? / scale)?)?;
+    overwrite(parameter, &moved)?;
     overwrite(m, &new_m)?;
     overwrite(v, &new_v)
 }
@@ -132,9 +160,9 @@ pub fn adam_step(parameter: &Var, gradient: &Tensor, m: &Tensor, v: &Tensor, ste
 ///
 /// # Errors
 /// When the shapes or dtypes do not fit.
-pub fn sgd_step(parameter: &Var, gradient: &Tensor, velocity: &Tensor, step: &SgdStep) -> Result<()> {
+pub fn sgd_step(parameter: &Tensor, gradient: &Tensor, velocity: &Tensor, step: &SgdStep) -> Result<()> {
     let new = ((velocity * step.momentum)? + gradient)?;
-    parameter.set(&(parameter.as_tensor() - (&new * step.learning_rate)?)?)?;
+    overwrite(parameter, &(parameter - (&new * step.learning_rate)?)?)?;
     overwrite(velocity, &new)
 }
 

@@ -1,8 +1,9 @@
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor};
 
-use crate::cpu::{applies, distinct_memory, same_shape, vectorized, with_slice_mut, with_slices};
+use crate::cpu::{applies, vectorized, with_slice_mut, with_slices};
 use crate::parallel::for_each_chunk;
 use crate::reference;
+use crate::updates::{Update, sgd_steps};
 
 const NAME: &str = "sgd_step";
 
@@ -24,13 +25,13 @@ pub struct SgdStep {
 ///
 /// # Errors
 /// When shapes, dtypes or devices differ, or two of the tensors share their memory.
-pub fn sgd_step(parameter: &Var, gradient: &Tensor, velocity: &Tensor, step: &SgdStep) -> Result<()> {
-    for other in [gradient, velocity] {
-        same_shape(NAME, parameter, other)?;
-    }
-    if !distinct_memory(&[parameter, gradient, velocity]) {
-        candle_core::bail!("{NAME}: the parameter, its gradient and its velocity must not share memory");
-    }
+pub fn sgd_step(parameter: &Tensor, gradient: &Tensor, velocity: &Tensor, step: &SgdStep) -> Result<()> {
+    sgd_steps(&[Update { parameter, gradient, state: std::slice::from_ref(velocity) }], step, None)
+}
+
+/// The same off a GPU, of what has been checked.
+pub(crate) fn one(&Update { parameter, gradient, state }: &Update, step: &SgdStep) -> Result<()> {
+    let [velocity] = state else { candle_core::bail!("{NAME}: expected a velocity") };
     if !applies(&[parameter, gradient, velocity]) {
         return reference::sgd_step(parameter, gradient, velocity, step);
     }

@@ -3,8 +3,9 @@
 use candle_core::{Device, Result, Tensor, Var};
 use ganlet_ops::testing::devices;
 use ganlet_ops::{
-    Activation, AdamStep, Layer, SgdStep, adam_step, average_step, bce_with_logits, center, denormalize,
-    gather_normalize, linear, mlp, mlp_with_dropout, normalize, sgd_step, spectral_norm,
+    Activation, AdamStep, Layer, LossTerm, SgdStep, Term, Update, adam_step, adam_steps, average_step,
+    average_steps, bce_with_logits, center, denormalize, gather_normalize, join, linear, mean_loss, mlp,
+    mlp_with_dropout, normalize, sgd_step, sgd_steps, spectral_norm,
 };
 
 fn tensor(shape: (usize, usize), device: &Device) -> Result<Tensor> {
@@ -86,8 +87,121 @@ fn what_the_cpu_computes() -> Result<()> {
     assert_eq!(expected.len(), 4 * 8 + 2 + 4 + 3 + 2 + 3 + 4);
     for device in devices() {
         for ((what, got), (_, expected)) in compute(&device)?.into_iter().zip(&expected) {
-            let difference = (got.to_device(&Device::Cpu)? - expected)?.abs()?.flatten_all()?.max(0)?;
-            assert!(difference.to_scalar::<f32>()? < 1e-4, "{what} on {device:?}");
+            assert_close(what, &got, expected, 1e-4)?;
+        }
+    }
+    Ok(())
+}
+
+/// Within `tolerance` of the largest number; not a number is not close to anything.
+fn assert_close(what: &str, got: &Tensor, expected: &Tensor, tolerance: f32) -> Result<()> {
+    let [values, expected] = [got, expected].map(|t| t.flatten_all()?.to_vec1::<f32>());
+    let (values, expected) = (values?, expected?);
+    let largest = expected.iter().fold(1f32, |largest, x| largest.max(x.abs()));
+    for (i, (value, expected)) in values.iter().zip(&expected).enumerate() {
+        let close = (value - expected).abs() <= tolerance * largest;
+        assert!(close, "{what} on {:?}, element {i}: {value}, expected {expected}", got.device().location());
+    }
+    Ok(())
+}
+
+/// A network of two layers on `batch` rows, all its gradients, and those of some of its rows, which begin at odd places.
+fn compute_network([batch, inputs, hidden, outputs]: [usize; 4], device: &Device) -> Result<Vec<Tensor>> {
+    let vector = |len| tensor((1, len), device)?.squeeze(0);
+    let layer = |inputs, outputs, activation| {
+        let weight = (tensor((outputs, inputs), device)? / (inputs as f64).sqrt())?;
+        Result::Ok(Layer { weight, bias: vector(outputs)?, activation })
+    };
+    let layers =
+        [layer(inputs, hidden, Activation::LeakyRelu(0.2))?, layer(hidden, outputs, Activation::Identity)?];
+    let mask = tensor((batch, hidden), device)?.gt(-0.5)?.to_dtype(layers[0].weight.dtype())?;
+    let pass = mlp_with_dropout(&tensor((batch, inputs), device)?, &layers, &[None, Some(mask)])?;
+    let mut all = vec![pass.output().clone()];
+    for pass in [pass.rows(batch / 3, batch - batch / 3)?, pass] {
+        let gradient = tensor((pass.output().dim(0)?, outputs), device)?;
+        let mut gradients = pass.parameter_gradients(&gradient)?;
+        let slope = pass.input_gradient_pass(&gradient)?;
+        slope.add_parameter_gradients(slope.gradient(), &mut gradients)?;
+        all.extend([pass.input_gradient(&gradient)?, slope.gradient().clone()]);
+        all.extend(gradients.into_iter().flat_map(|layer| [layer.weight, layer.bias]));
+    }
+    Ok(all)
+}
+
+/// Edges of tiles and vectors, and more tiles than there are processors; the last is so large that a GPU leaves its products to a library.
+#[test]
+fn networks_of_all_shapes() -> Result<()> {
+    let shapes = [
+        [1, 1, 1, 1],
+        [1, 784, 16, 1],
+        [3, 17, 33, 65],
+        [100, 64, 48, 31],
+        [201, 130, 7, 784],
+        [450, 9, 400, 5],
+        [1100, 512, 512, 16],
+    ];
+    for shape in shapes {
+        let expected = compute_network(shape, &Device::Cpu)?;
+        for device in devices() {
+            for (got, expected) in compute_network(shape, &device)?.iter().zip(&expected) {
+                assert_close(&format!("a network of {shape:?}"), got, expected, 1e-5)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Losses with gradients, matrices joined, and more tensors than one launch updates.
+fn compute_several(device: &Device) -> Result<Vec<Tensor>> {
+    let mut all = Vec::new();
+    let logits = (tensor((600, 1), device)? * 20.)?;
+    let term = |term| LossTerm { term, weight: -0.5 };
+    for terms in [
+        vec![term(Term::CrossEntropy { target: 0.9 }), term(Term::CrossEntropy { target: 0. })],
+        vec![term(Term::HalfSquare { target: 1. })],
+        vec![term(Term::Hinge { sign: 1. }), term(Term::Hinge { sign: -1. })],
+        vec![term(Term::Linear { sign: -1. })],
+    ] {
+        let (value, gradient) = mean_loss(&logits, &terms)?;
+        all.extend([value, gradient]);
+    }
+    all.push(join(&[&tensor((3, 7), device)?, &tensor((1, 7), device)?, &tensor((5, 7), device)?])?);
+
+    let shapes: Vec<_> = (1..20).map(|i| (i, 301 - i)).collect();
+    let lots = |offset| shapes.iter().map(|&s| tensor(s, device)? + offset).collect::<Result<Vec<_>>>();
+    let [parameters, gradients, velocities] = [lots(0.)?, lots(0.5)?, lots(-0.5)?];
+    let moments: Vec<_> =
+        shapes.iter().map(|&s| Ok([tensor(s, device)?, tensor(s, device)?.sqr()?])).collect::<Result<_>>()?;
+    fn updates<'a>(
+        moved: &'a [(Tensor, Tensor)],
+        state: impl Iterator<Item = &'a [Tensor]>,
+    ) -> Vec<Update<'a>> {
+        let pairs = moved.iter().zip(state);
+        pairs.map(|((parameter, gradient), state)| Update { parameter, gradient, state }).collect()
+    }
+    let moved: Vec<_> = parameters.into_iter().zip(gradients).collect();
+    let adam = AdamStep { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 3 };
+    adam_steps(&updates(&moved, moments.iter().map(|pair| &pair[..])), &adam, None)?;
+    let sgd = SgdStep { learning_rate: 0.1, momentum: 0.5 };
+    sgd_steps(&updates(&moved, velocities.iter().map(std::slice::from_ref)), &sgd, None)?;
+    average_steps(&updates(&moved, std::iter::repeat(&[][..])), 0.9, None)?;
+    all.extend(
+        moved
+            .iter()
+            .map(|(parameter, _)| parameter)
+            .chain(&velocities)
+            .chain(moments.iter().flatten())
+            .cloned(),
+    );
+    Ok(all)
+}
+
+#[test]
+fn several_at_once() -> Result<()> {
+    let expected = compute_several(&Device::Cpu)?;
+    for device in devices() {
+        for (got, expected) in compute_several(&device)?.iter().zip(&expected) {
+            assert_close("several", got, expected, 1e-6)?;
         }
     }
     Ok(())

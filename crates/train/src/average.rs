@@ -1,5 +1,5 @@
 use candle_core::Var;
-use ganlet_ops::average_step;
+use ganlet_ops::{Row, Update, average_steps};
 
 use crate::Result;
 
@@ -24,15 +24,30 @@ impl Average {
         Ok(Self { parameters: copies.collect::<Result<_>>()? })
     }
 
-    /// Takes in the parameters after `step` steps, which counts from 1.
+    /// Takes in the parameters after `step` steps, which counts from 1. With a `row`, where a GPU finds the decay by its clock.
     ///
     /// # Errors
     /// When they are not those that it began with.
-    pub fn update(&self, parameters: &[(String, Var)], decay: f64, step: u64) -> Result<()> {
-        let decay = decay.min((1. + step as f64) / (10. + step as f64));
-        for ((_, average), (_, parameter)) in self.parameters.iter().zip(parameters) {
-            average_step(average, parameter, decay)?;
-        }
-        Ok(())
+    pub fn update(
+        &self,
+        parameters: &[(String, Var)],
+        decay: f64,
+        step: u64,
+        row: Option<&Row>,
+    ) -> Result<()> {
+        let pairs = self.parameters.iter().zip(parameters);
+        let updates: Vec<Update> = pairs
+            .map(|((_, average), (_, parameter))| Update {
+                parameter: average,
+                gradient: parameter,
+                state: &[],
+            })
+            .collect();
+        Ok(average_steps(&updates, decay_at(decay, step), row)?)
     }
+}
+
+/// The decay in step `step`.
+pub(crate) fn decay_at(decay: f64, step: u64) -> f64 {
+    decay.min((1. + step as f64) / (10. + step as f64))
 }

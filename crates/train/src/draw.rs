@@ -4,6 +4,7 @@
 //! epoch 12 and the noise of step 7,000 are what they are.
 
 use candle_core::{Device, Result, Tensor};
+use ganlet_ops::{Clock, Draw, DrawFrom};
 use ganlet_random::Stream;
 
 use crate::Recipe;
@@ -54,56 +55,133 @@ impl Noise {
     /// # Errors
     /// When the device has no room.
     pub fn new(recipe: &Recipe, step: u64, progress: f64, pixels: usize, device: &Device) -> Result<Self> {
-        let &Recipe { seed, batch_size, latent, latent_distribution, discriminator_steps, .. } = recipe;
-        let count = batch_size * latent;
-        let mut values = vec![0.; (discriminator_steps + 1) * count];
-        let (for_d, for_g) = values.split_at_mut(discriminator_steps * count);
-        latent_distribution.fill(&mut Stream::new(seed, DISCRIMINATOR_NOISE, step), for_d);
-        latent_distribution.fill(&mut Stream::new(seed, GENERATOR_NOISE, step), for_g);
-        let latents = Tensor::from_vec(values, ((discriminator_steps + 1) * batch_size, latent), device)?;
+        Self::draw(recipe, progress, pixels, Origin::Host { step, device })
+    }
 
-        let mut streams = Streams {
-            images: Stream::new(seed, IMAGE_NOISE, step),
-            masks: Stream::new(seed, MASKS, step),
-            mixtures: Stream::new(seed, MIXTURES, step),
-        };
+    /// The same numbers on a GPU, for the step of its clock: drawn there, and the host need not know which it is.
+    ///
+    /// # Errors
+    /// When the GPU has no room.
+    pub fn clocked(recipe: &Recipe, clock: &Clock, progress: f64, pixels: usize) -> Result<Self> {
+        Self::draw(recipe, progress, pixels, Origin::Clock(clock))
+    }
+
+    fn draw(recipe: &Recipe, progress: f64, pixels: usize, origin: Origin) -> Result<Self> {
+        let &Recipe { seed, batch_size, latent, latent_distribution, discriminator_steps, .. } = recipe;
+        let from = [(DISCRIMINATOR_NOISE, discriminator_steps * batch_size), (GENERATOR_NOISE, batch_size)];
+        let latents = origin.draw(seed, &from, latent, latent_distribution.draw())?;
+
+        let [images, masks, mixtures] =
+            [IMAGE_NOISE, MASKS, MIXTURES].map(|domain| Source::new(origin, seed, domain));
+        let mut sources = Sources { images, masks, mixtures };
         let discriminator = (0..discriminator_steps)
-            .map(|_| streams.pass(recipe, progress, pixels, true, device))
+            .map(|_| sources.pass(recipe, progress, pixels, true))
             .collect::<Result<_>>()?;
-        let generator = streams.pass(recipe, progress, pixels, false, device)?;
+        let generator = sources.pass(recipe, progress, pixels, false)?;
         Ok(Self { latents, discriminator, generator })
     }
 }
 
-/// What the passes of a step take from, one after the other.
-struct Streams {
-    images: Stream,
-    masks: Stream,
-    mixtures: Stream,
+/// Who draws: the host, for a device; or a GPU by itself.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    Host { step: u64, device: &'a Device },
+    Clock(&'a Clock),
 }
 
-impl Streams {
+impl Origin<'_> {
+    /// So many rows from the beginnings of streams of these domains, one below the other.
+    fn draw(self, seed: u64, from: &[(u32, usize)], columns: usize, draw: Draw) -> Result<Tensor> {
+        match self {
+            Self::Host { step, device } => {
+                let rows: usize = from.iter().map(|(_, rows)| rows).sum();
+                let mut values = vec![0.; rows * columns];
+                let mut rest = &mut values[..];
+                for &(domain, rows) in from {
+                    let (these, others) = rest.split_at_mut(rows * columns);
+                    fill(&mut Stream::new(seed, domain, step), draw, these);
+                    rest = others;
+                }
+                Tensor::from_vec(values, (rows, columns), device)
+            }
+            Self::Clock(clock) => {
+                let from: Vec<_> =
+                    from.iter().map(|&(domain, rows)| (DrawFrom { domain, first: 0 }, rows)).collect();
+                clock.draw(seed, &from, columns, draw)
+            }
+        }
+    }
+}
+
+/// Fills `out` with the next numbers of `stream`.
+fn fill(stream: &mut Stream, draw: Draw, out: &mut [f32]) {
+    match draw {
+        Draw::Normal { deviation } => {
+            stream.fill_normal(out);
+            if deviation != 1. {
+                out.iter_mut().for_each(|x| *x *= deviation as f32);
+            }
+        }
+        Draw::Uniform { low, high } => {
+            out.iter_mut().for_each(|x| *x = stream.uniform_in(low as f32, high as f32));
+        }
+        Draw::Mask { rate } => {
+            let (rate, kept) = (rate as f32, (1. / (1. - rate)) as f32);
+            out.iter_mut().for_each(|x| *x = if stream.uniform() < rate { 0. } else { kept });
+        }
+    }
+}
+
+/// A stream of a step, from which is drawn several times.
+enum Source<'a> {
+    Host { stream: Stream, device: &'a Device },
+    Clock { clock: &'a Clock, seed: u64, from: DrawFrom },
+}
+
+impl<'a> Source<'a> {
+    fn new(origin: Origin<'a>, seed: u64, domain: u32) -> Self {
+        match origin {
+            Origin::Host { step, device } => Self::Host { stream: Stream::new(seed, domain, step), device },
+            Origin::Clock(clock) => Self::Clock { clock, seed, from: DrawFrom { domain, first: 0 } },
+        }
+    }
+
+    fn draw(&mut self, rows: usize, columns: usize, draw: Draw) -> Result<Tensor> {
+        match self {
+            Self::Host { stream, device } => {
+                let mut values = vec![0.; rows * columns];
+                fill(stream, draw, &mut values);
+                Tensor::from_vec(values, (rows, columns), device)
+            }
+            Self::Clock { clock, seed, from } => {
+                let drawn = clock.draw(*seed, &[(*from, rows)], columns, draw)?;
+                *from = from.after(draw, rows * columns);
+                Ok(drawn)
+            }
+        }
+    }
+}
+
+/// What the passes of a step take from, one after the other.
+struct Sources<'a> {
+    images: Source<'a>,
+    masks: Source<'a>,
+    mixtures: Source<'a>,
+}
+
+impl Sources<'_> {
     /// A pass of D's update, on real images, fakes and mixtures of them where there is a penalty on those, or of G's, on fakes.
-    fn pass(
-        &mut self,
-        recipe: &Recipe,
-        progress: f64,
-        pixels: usize,
-        of_d: bool,
-        device: &Device,
-    ) -> Result<PassNoise> {
+    fn pass(&mut self, recipe: &Recipe, progress: f64, pixels: usize, of_d: bool) -> Result<PassNoise> {
         let batch = recipe.batch_size;
         let mixes = of_d && recipe.gradient_penalty > 0.;
         let lots = 1 + usize::from(of_d) + usize::from(mixes);
         let rows = lots * batch;
-        let deviation = recipe.instance_noise * (1. - progress);
 
         let images = match recipe.instance_noise > 0. {
             false => None,
             true => {
-                let mut noise = vec![0.; rows * pixels];
-                self.images.fill_normal(&mut noise);
-                Some((Tensor::from_vec(noise, (rows, pixels), device)? * deviation)?)
+                let deviation = recipe.instance_noise * (1. - progress);
+                Some(self.images.draw(rows, pixels, Draw::Normal { deviation })?)
             }
         };
         let masks = match recipe.drops() {
@@ -113,28 +191,17 @@ impl Streams {
                 let hidden = recipe.discriminator_hidden.iter().map(|&width| (width, recipe.dropout));
                 inputs
                     .chain(hidden)
-                    .map(|(width, rate)| self.mask(rows, width, rate, device))
+                    .map(|(width, rate)| match rate > 0. {
+                        false => Ok(None),
+                        true => self.masks.draw(rows, width, Draw::Mask { rate }).map(Some),
+                    })
                     .collect::<Result<_>>()?
             }
         };
         let mixtures = match mixes {
             false => None,
-            true => {
-                let shares: Vec<f32> = (0..batch).map(|_| self.mixtures.uniform()).collect();
-                Some(Tensor::from_vec(shares, (batch, 1), device)?)
-            }
+            true => Some(self.mixtures.draw(batch, 1, Draw::Uniform { low: 0., high: 1. })?),
         };
         Ok(PassNoise { images, masks, mixtures })
-    }
-
-    /// 0 with probability `rate`, else what makes up for it.
-    fn mask(&mut self, rows: usize, width: usize, rate: f64, device: &Device) -> Result<Option<Tensor>> {
-        if rate == 0. {
-            return Ok(None);
-        }
-        let (rate, kept) = (rate as f32, (1. / (1. - rate)) as f32);
-        let mask: Vec<f32> =
-            (0..rows * width).map(|_| if self.masks.uniform() < rate { 0. } else { kept }).collect();
-        Ok(Some(Tensor::from_vec(mask, (rows, width), device)?))
     }
 }

@@ -92,10 +92,6 @@ pub enum Error {
         gradients: usize,
     },
 
-    /// A loss does not depend on the logits.
-    #[error("the loss does not depend on the logits")]
-    LossIgnoresLogits,
-
     /// The losses are no longer numbers.
     #[error("the losses at step {step} are not finite: D {d_loss}, G {g_loss}")]
     Diverged {

@@ -70,4 +70,12 @@ impl<G: Network, D> Gan<G, D> {
         let [generator_optimizer, discriminator_optimizer] = [Optimizer::new(recipe), Optimizer::new(recipe)];
         Ok(Self { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps: 0 })
     }
+
+    /// Counts a step that was replayed.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn counted(&mut self, recipe: &Recipe) {
+        self.steps += 1;
+        self.generator_optimizer.steps += 1;
+        self.discriminator_optimizer.steps += recipe.discriminator_steps as u64;
+    }
 }

@@ -39,8 +39,14 @@ mod gan;
 mod losses;
 mod observer;
 mod optimizer;
+mod pace;
 mod penalties;
 mod recipe;
+#[cfg(feature = "cuda")]
+mod resident;
+#[cfg(not(feature = "cuda"))]
+#[path = "resident/absent.rs"]
+mod resident;
 mod schedule;
 mod step;
 mod train;
@@ -52,6 +58,7 @@ pub use gan::Gan;
 pub use losses::Loss;
 pub use observer::{Observer, ObserverResult, Report};
 pub use optimizer::{Optimizer, Rule};
+pub use pace::{Pace, Rate};
 pub use recipe::Recipe;
 pub use schedule::Schedule;
 pub use step::{Batch, StepLosses, step};

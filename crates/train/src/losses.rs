@@ -1,7 +1,7 @@
 //! The losses, each a pure function: logits `(B, 1)` -> a scalar, a mean over the images. What G lowers, it lowers through D.
 
 use candle_core::{Result, Tensor};
-use ganlet_ops::bce_with_logits;
+use ganlet_ops::{LossTerm, Term, bce_with_logits};
 use serde::{Deserialize, Serialize};
 
 const REAL: f64 = 1.;
@@ -67,6 +67,30 @@ impl Loss {
         }
     }
 
+    /// [`Loss::discriminator`] as terms of [`mean_loss`](ganlet_ops::mean_loss): that of real images, and that of fakes.
+    pub fn discriminator_terms(self, real_target: f64) -> [LossTerm; 2] {
+        let terms = match self {
+            Self::NonSaturating | Self::Minimax => {
+                [real_target * REAL, FAKE].map(|target| Term::CrossEntropy { target })
+            }
+            Self::LeastSquares => [real_target * REAL, FAKE].map(|target| Term::HalfSquare { target }),
+            Self::Hinge => [1., -1.].map(|sign| Term::Hinge { sign }),
+            Self::Wasserstein => [-1., 1.].map(|sign| Term::Linear { sign }),
+        };
+        terms.map(|term| LossTerm { term, weight: 1. })
+    }
+
+    /// [`Loss::generator`] as such a term.
+    pub fn generator_terms(self) -> [LossTerm; 1] {
+        let (term, weight) = match self {
+            Self::NonSaturating => (Term::CrossEntropy { target: REAL }, 1.),
+            Self::Minimax => (Term::CrossEntropy { target: FAKE }, -1.),
+            Self::LeastSquares => (Term::HalfSquare { target: REAL }, 1.),
+            Self::Hinge | Self::Wasserstein => (Term::Linear { sign: -1. }, 1.),
+        };
+        [LossTerm { term, weight }]
+    }
+
     /// Whether D's output is the logit of a probability.
     pub fn is_logistic(self) -> bool {
         matches!(self, Self::NonSaturating | Self::Minimax)
@@ -90,4 +114,37 @@ impl Loss {
 /// The mean of `½ (l - target)²`.
 fn half_square(logits: &Tensor, target: f64) -> Result<Tensor> {
     logits.affine(1., -target)?.sqr()?.mean_all()? * 0.5
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+    use ganlet_ops::mean_loss;
+
+    use super::*;
+
+    #[test]
+    fn terms_are_the_losses_and_their_gradients() {
+        // Far out, near the kinks, and at no place where a derivative jumps.
+        let logits = [-30f32, -1.2, -0.9, -0.1, 0.3, 0.8, 1.1, 40.];
+        let logits = Var::from_slice(&logits, (8, 1), &Device::Cpu).unwrap();
+        let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let agree = |loss: &Tensor, terms: &[LossTerm], what: Loss| {
+            let expected = loss.backward().unwrap().remove(&logits).unwrap();
+            let (value, gradient) = mean_loss(&logits, terms).unwrap();
+            for (got, expected) in [(&value, loss), (&gradient, &expected)] {
+                for (got, expected) in numbers(got).into_iter().zip(numbers(expected)) {
+                    assert!(
+                        (got - expected).abs() <= 1e-6 * expected.abs().max(1.),
+                        "{what:?}: {got}, {expected}"
+                    );
+                }
+            }
+        };
+        for loss in [Loss::NonSaturating, Loss::Minimax, Loss::LeastSquares, Loss::Hinge, Loss::Wasserstein] {
+            let [real, fake] = [0, 4].map(|first| logits.narrow(0, first, 4).unwrap());
+            agree(&loss.discriminator(&real, &fake, 0.9).unwrap(), &loss.discriminator_terms(0.9), loss);
+            agree(&loss.generator(&logits).unwrap(), &loss.generator_terms(), loss);
+        }
+    }
 }

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Tensor, Var};
-use ganlet_ops::{AdamStep, SgdStep, adam_step, sgd_step};
+use ganlet_ops::{AdamStep, SgdStep, Update, adam_steps, sgd_steps};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Recipe, Result};
+use crate::{Error, Rate, Recipe, Result};
 
 /// How an [`Optimizer`] moves parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,37 +64,62 @@ impl Optimizer {
         self.rule
     }
 
-    /// Moves each parameter one step along its gradient; both are in the same order.
+    /// Moves each parameter one step along its gradient; both are in the same order. `rate` is the learning rate, or says where a GPU
+    /// finds it.
     ///
     /// # Errors
     /// When there are more or fewer gradients than parameters, or one is not of its parameter's shape.
     pub fn step(
         &mut self,
-        learning_rate: f64,
+        rate: impl Into<Rate>,
         parameters: &[(String, Var)],
         gradients: &[Tensor],
     ) -> Result<()> {
         if parameters.len() != gradients.len() {
             return Err(Error::Gradients { parameters: parameters.len(), gradients: gradients.len() });
         }
-        self.steps += 1;
-        let &mut Self { rule, beta1, beta2, epsilon, momentum, steps: step, .. } = self;
-        for ((name, parameter), gradient) in parameters.iter().zip(gradients) {
+        for (name, parameter) in parameters {
             if !self.moments.contains_key(name) {
-                let zeros = rule.moments().iter().map(|_| parameter.zeros_like());
+                let zeros = self.rule.moments().iter().map(|_| parameter.zeros_like());
                 self.moments.insert(name.clone(), zeros.collect::<candle_core::Result<_>>()?);
             }
-            match &self.moments[name][..] {
-                [m, v] => {
-                    let step = AdamStep { learning_rate, beta1, beta2, epsilon, step };
-                    adam_step(parameter, gradient, m, v, &step)?;
-                }
-                [velocity] => {
-                    sgd_step(parameter, gradient, velocity, &SgdStep { learning_rate, momentum })?;
-                }
-                other => return Err(Error::Moments { name: name.clone(), found: other.len() }),
+            let found = self.moments[name].len();
+            if found != self.rule.moments().len() {
+                return Err(Error::Moments { name: name.clone(), found });
+            }
+        }
+        self.steps += 1;
+        let updates: Vec<Update> = parameters
+            .iter()
+            .zip(gradients)
+            .map(|((name, parameter), gradient)| Update { parameter, gradient, state: &self.moments[name] })
+            .collect();
+        let (learning_rate, row) = match rate.into() {
+            Rate::Known(learning_rate) => (learning_rate, None),
+            // Its own number is not looked at.
+            Rate::Clocked(row) => (0., Some(row)),
+        };
+        match self.rule {
+            Rule::Adam => adam_steps(&updates, &self.adam(learning_rate, self.steps), row.as_ref())?,
+            Rule::Sgd => {
+                let step = SgdStep { learning_rate, momentum: self.momentum };
+                sgd_steps(&updates, &step, row.as_ref())?;
             }
         }
         Ok(())
+    }
+
+    /// What step `step`, from 1, does at this learning rate, as a GPU is told by a [`Clock`](ganlet_ops::Clock).
+    #[cfg(feature = "cuda")]
+    pub(crate) fn numbers(&self, learning_rate: f64, step: u64) -> [f32; 2] {
+        match self.rule {
+            Rule::Adam => self.adam(learning_rate, step).numbers(),
+            Rule::Sgd => [learning_rate as f32, 0.],
+        }
+    }
+
+    fn adam(&self, learning_rate: f64, step: u64) -> AdamStep {
+        let &Self { beta1, beta2, epsilon, .. } = self;
+        AdamStep { learning_rate, beta1, beta2, epsilon, step }
     }
 }

@@ -1,8 +1,9 @@
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 use ganlet_models::{Network, Pass};
+use ganlet_ops::{join, mean_loss};
 
 use crate::draw::{Noise, PassNoise};
-use crate::{Error, Gan, Recipe, Result, penalties};
+use crate::{Error, Gan, Pace, Recipe, Result, penalties};
 
 /// The real images of a step.
 #[derive(Clone, Debug)]
@@ -28,20 +29,20 @@ pub struct StepLosses {
 
 /// One step: D learns to tell real images from fakes, `discriminator_steps` times, then G learns to pass.
 ///
-/// Goodfellow et al. (2014), algorithm 1, each update with fakes of its own. `progress` is the share of the training that is
-/// done, from 0 to 1, on which learning rates may depend.
+/// Goodfellow et al. (2014), algorithm 1, each update with fakes of its own. `pace` is the share of the training that is
+/// done, from 0 to 1, on which learning rates may depend, or the clock of a GPU.
 ///
 /// # Errors
 /// When shapes do not fit, or the networks cannot do what the recipe asks for.
 pub fn step<G: Network, D: Network>(
     gan: &mut Gan<G, D>,
     recipe: &Recipe,
-    progress: f64,
+    pace: impl Into<Pace>,
     batch: &Batch,
     noise: &Noise,
 ) -> Result<StepLosses> {
     let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } = gan;
-    let [g_rate, d_rate] = recipe.learning_rates(progress);
+    let pace = pace.into();
     let updates = recipe.discriminator_steps;
     let size = batch.images.dim(0)?.checked_div(updates).ok_or(Error::NoUpdate)?;
     let pixels = batch.images.dim(1)?;
@@ -51,7 +52,7 @@ pub fn step<G: Network, D: Network>(
     let labels = batch.labels(0, updates * size)?.zip(batch.labels((updates - 1) * size, size)?);
     let drawn = generator.forward(&match labels {
         None => noise.latents.clone(),
-        Some((for_d, for_g)) => Tensor::cat(&[&noise.latents, &Tensor::cat(&[for_d, for_g], 0)?], 1)?,
+        Some((for_d, for_g)) => Tensor::cat(&[&noise.latents, &join(&[&for_d, &for_g])?], 1)?,
     })?;
 
     // D: down its loss on real and fake images, which pass through it as one batch. G only serves.
@@ -70,10 +71,8 @@ pub fn step<G: Network, D: Network>(
         let (real_logits, fake_logits) = (real?, fake?);
 
         let pair = judged.rows(0, 2 * size)?;
-        let (d_loss, slope) = with_gradient(pair.output(), |logits| {
-            let (real, fake) = (logits.narrow(0, 0, size)?, logits.narrow(0, size, size)?);
-            recipe.loss.discriminator(&real, &fake, 1. - recipe.label_smoothing)
-        })?;
+        let terms = recipe.loss.discriminator_terms(1. - recipe.label_smoothing);
+        let (d_loss, slope) = mean_loss(pair.output(), &terms)?;
         let mut gradients = pair.parameter_gradients(&slope)?;
         if recipe.r1 > 0. && steps.is_multiple_of(recipe.r1_every) {
             let gamma = recipe.r1 * recipe.r1_every as f64;
@@ -85,7 +84,8 @@ pub fn step<G: Network, D: Network>(
             judged.rows(2 * size, size)?.add_penalty(penalty, &mut gradients)?;
         }
         let gradients = discriminator.of_parameters(gradients)?;
-        discriminator_optimizer.step(d_rate, discriminator.parameters(), &gradients)?;
+        let rate = pace.discriminator(recipe, update);
+        discriminator_optimizer.step(rate, discriminator.parameters(), &gradients)?;
         told = Ok((d_loss, real_logits, fake_logits));
     }
     let (d_loss, real_logits, fake_logits) = told?;
@@ -96,14 +96,15 @@ pub fn step<G: Network, D: Network>(
     let labels = batch.labels((updates - 1) * size, size)?;
     discriminator.refresh()?;
     let judged = judge(discriminator, &[fake.output().clone()], labels, Some(&noise.generator))?;
-    let (g_loss, slope) = with_gradient(judged.output(), |logits| recipe.loss.generator(logits))?;
+    let (g_loss, slope) = mean_loss(judged.output(), &recipe.loss.generator_terms())?;
     let slope = judged.input_gradient(&slope)?.narrow(1, 0, pixels)?;
     let gradients = generator.of_parameters(fake.parameter_gradients(&slope)?)?;
-    generator_optimizer.step(g_rate, generator.parameters(), &gradients)?;
+    generator_optimizer.step(pace.generator(recipe), generator.parameters(), &gradients)?;
 
     *steps += 1;
     if let Some(average) = average {
-        average.update(generator.parameters(), recipe.ema_decay, *steps)?;
+        let row = pace.average(recipe);
+        average.update(generator.parameters(), recipe.ema_decay, *steps, row.as_ref())?;
     }
     Ok(StepLosses { d_loss, g_loss, real_logits, fake_logits })
 }
@@ -122,10 +123,7 @@ fn judge<D: Network>(
     labels: Option<Tensor>,
     noise: Option<&PassNoise>,
 ) -> candle_core::Result<D::Pass> {
-    let mut images = match shown {
-        [alone] => alone.clone(),
-        several => Tensor::cat(several, 0)?,
-    };
+    let mut images = join(&shown.iter().collect::<Vec<_>>())?;
     if let Some(noise) = noise.and_then(|noise| noise.images.as_ref()) {
         images = (images + noise)?;
     }
@@ -133,15 +131,4 @@ fn judge<D: Network>(
         images = Tensor::cat(&[&images, &labels.repeat((shown.len(), 1))?], 1)?;
     }
     discriminator.forward_with_dropout(&images, noise.map_or(&[], |noise| &noise.masks))
-}
-
-/// A loss of logits, and its gradient for them.
-fn with_gradient(
-    logits: &Tensor,
-    loss: impl FnOnce(&Tensor) -> candle_core::Result<Tensor>,
-) -> Result<(Tensor, Tensor)> {
-    let logits = Var::from_tensor(&logits.detach())?;
-    let loss = loss(&logits)?;
-    let gradient = loss.backward()?.remove(&logits).ok_or(Error::LossIgnoresLogits)?;
-    Ok((loss.detach(), gradient))
 }

@@ -5,6 +5,7 @@ use ganlet_models::{Network, one_hot};
 use ganlet_ops::gather_normalize;
 
 use crate::draw::{self, Noise};
+use crate::resident::Resident;
 use crate::{Batch, Error, Gan, Observer, ObserverResult, Recipe, Report, Result, StepLosses, step};
 
 /// Whole steps in an epoch; what remains of the images waits for another epoch's order.
@@ -130,10 +131,15 @@ pub fn train_until<G: Network, D: Network>(
     if gan.steps == 0 && recipe.center {
         gan.discriminator.center_on(&set.mean()?)?;
     }
+    let mut resident = Resident::new(gan, &set, recipe)?;
     while gan.steps < total {
         let epoch = gan.steps / steps_per_epoch;
         let order = draw::order(recipe.seed, epoch, count);
         let first = (gan.steps % steps_per_epoch) as usize;
+
+        if let Some(resident) = &mut resident {
+            resident.begin(gan, recipe, &order, first)?;
+        }
 
         let mut unseen = None;
         for indices in order.chunks_exact(recipe.images_per_step()).skip(first) {
@@ -141,22 +147,31 @@ pub fn train_until<G: Network, D: Network>(
                 return Ok(());
             }
 
-            // The batch: real images by the epoch's order, noise by the step.
-            let progress = gan.steps as f64 / total as f64;
-            let batch = set.batch(indices, recipe)?;
-            let noise = Noise::new(recipe, gan.steps, progress, pixels, set.images.device())?;
+            let next = gan.steps + 1;
+            let reported = next.is_multiple_of(recipe.report_every) || next == total;
+            let losses = match &mut resident {
+                // On a GPU all that follows goes on without the host.
+                Some(resident) => {
+                    resident.step(gan, recipe, reported || next.is_multiple_of(steps_per_epoch))?
+                }
+                None => {
+                    // The batch: real images by the epoch's order, noise by the step.
+                    let progress = gan.steps as f64 / total as f64;
+                    let batch = set.batch(indices, recipe)?;
+                    let noise = Noise::new(recipe, gan.steps, progress, pixels, set.images.device())?;
 
-            // The step: D, then G.
-            let losses = step(gan, recipe, progress, &batch, &noise)?;
+                    // The step: D, then G.
+                    Some(step(gan, recipe, progress, &batch, &noise)?)
+                }
+            };
 
             // Whoever watches.
             observer.on_step(gan.steps);
-            if gan.steps.is_multiple_of(recipe.report_every) || gan.steps == total {
-                let report = report(epoch + 1, gan, recipe, &losses)?;
+            unseen = losses;
+            if let (true, Some(losses)) = (reported, &unseen) {
+                let report = report(epoch + 1, gan, recipe, losses)?;
                 told(gan.steps, observer.on_report(&report))?;
                 unseen = None;
-            } else {
-                unseen = Some(losses);
             }
         }
         // Nobody is shown an epoch that has gone wrong: what was kept of the one before is worth more.

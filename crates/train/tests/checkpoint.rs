@@ -132,6 +132,29 @@ fn cut_at_any_step(recipe: &Recipe, device: &Device) {
     }
 }
 
+/// On another device a training comes to other bits, but it is the same one.
+#[test]
+fn a_checkpoint_goes_on_on_any_device() {
+    for (from, to) in devices().iter().flat_map(|from| devices().into_iter().map(move |to| (from, to))) {
+        let mut first = gan(from);
+        train(&mut first, &images(from), &Recipe { epochs: 1, ..recipe() }, &mut ()).unwrap();
+        let mut second = gan(&to);
+        Checkpoint::from_bytes(&bytes(&first)).unwrap().restore(&mut second).unwrap();
+        assert_eq!(bytes(&second), bytes(&first));
+        train(&mut first, &images(from), &recipe(), &mut ()).unwrap();
+        train(&mut second, &images(&to), &recipe(), &mut ()).unwrap();
+        assert_eq!(second.steps, first.steps);
+        for ((name, got), (_, expected)) in
+            second.generator.parameters().iter().zip(first.generator.parameters())
+        {
+            let [got, expected] = [got, expected].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+            for (got, expected) in got.iter().zip(expected) {
+                assert!((got - expected).abs() < 1e-4, "{name}: {got}, on the first device {expected}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_checkpoint_says_what_was_trained_on_what_and_how_far() {
     let mut gan = gan(&Device::Cpu);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands in front of nvcc (see src/cuda.rs). The kernels for quantised models and mixtures of experts take eight
+# Stands in front of nvcc (see toolchain.rs). The kernels for quantised models and mixtures of experts take eight
 # minutes and 37 MB, and nothing here calls them: they become empty object files. A program that did call one would
 # fail to link.
 out='' src='' last=''

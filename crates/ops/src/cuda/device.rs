@@ -1,0 +1,31 @@
+//! A GPU, set up for training.
+
+use candle_core::cuda::WrapErr;
+use candle_core::cuda::cudarc::driver::sys::{
+    CUmemPool_attribute, cuDeviceGetDefaultMemPool, cuMemPoolSetAttribute,
+};
+use candle_core::{Device, Result};
+
+/// The GPU of this number, with a stream of its own, which can be recorded.
+///
+/// # Panics
+/// Where there is no driver, cudarc panics.
+///
+/// # Errors
+/// When there is no such GPU.
+pub fn open(number: usize) -> Result<Device> {
+    let device = Device::new_cuda_with_stream(number)?;
+    let gpu = device.as_cuda_device()?;
+    // SAFETY: everything is queued on the device's one stream, which keeps the order that events would.
+    unsafe { gpu.disable_event_tracking() };
+    let mut pool = std::ptr::null_mut();
+    let mut kept = u64::MAX;
+    // SAFETY: both are written to by calls that have returned.
+    unsafe {
+        cuDeviceGetDefaultMemPool(&raw mut pool, gpu.cuda_stream().context().cu_device()).result().w()?;
+        // Memory that was given back is kept for the next tensor, and not returned to the system whenever somebody waits for the GPU.
+        let attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        cuMemPoolSetAttribute(pool, attribute, (&raw mut kept).cast()).result().w()?;
+    }
+    Ok(device)
+}

@@ -1,0 +1,124 @@
+// What is done element by element, and the losses.
+
+#include "layer.cuh"
+
+// Where a training stands: the number of the step, and which of the epoch's it is. It moves on the GPU, so that steps can be
+// replayed that nobody tells anything.
+struct Clock {
+    unsigned long long step;
+    unsigned long long row;
+};
+
+extern "C" __global__ void tick(Clock *clock) {
+    clock->step += 1;
+    clock->row += 1;
+}
+
+// gradient * mask * derivative(y), a null mask standing for 1.
+extern "C" __global__ void times_slope(const float *gradient, const float *mask, const float *y, float *out, unsigned count,
+                                       int activation, float slope) {
+    const unsigned i = thread_number();
+    if (i >= count)
+        return;
+    const float masked = mask ? gradient[i] * mask[i] : gradient[i];
+    out[i] = masked * derivative(y[i], activation, slope);
+}
+
+extern "C" __global__ void multiply(const float *a, const float *b, float *out, unsigned count) {
+    const unsigned i = thread_number();
+    if (i < count)
+        out[i] = a[i] * b[i];
+}
+
+// x (count / width, width) less `center` (width,).
+extern "C" __global__ void center(const float *x, const float *center, float *out, unsigned count, unsigned width) {
+    const unsigned i = thread_number();
+    if (i < count)
+        out[i] = x[i] - center[i % width];
+}
+
+// The rows `indices` of `pixels` (rows, width), from [0, 255] to [-1, 1]; with a clock those of its step. A row that there is
+// not is NaN, since a kernel cannot fail.
+extern "C" __global__ void gather_normalize(const unsigned char *pixels, const unsigned *indices, const Clock *clock, float *out,
+                                            unsigned rows, unsigned width, unsigned batch) {
+    const unsigned i = thread_number();
+    if (i >= batch * width)
+        return;
+    const unsigned index = indices[(clock ? clock->row * batch : 0) + i / width];
+    out[i] = index < rows ? pixels[(unsigned long long)index * width + i % width] * (2.f / 255.f) - 1.f
+                          : __uint_as_float(0x7fc00000);
+}
+
+// The labels of the clock's step as vectors of `classes` numbers, 1 at the label and else 0.
+extern "C" __global__ void gather_one_hot(const unsigned char *labels, const unsigned *indices, const Clock *clock, float *out,
+                                          unsigned rows, unsigned classes, unsigned batch) {
+    const unsigned i = thread_number();
+    if (i >= batch * classes)
+        return;
+    const unsigned index = indices[clock->row * batch + i / classes];
+    out[i] = index < rows && labels[index] == i % classes ? 1.f : 0.f;
+}
+
+// Several lots of numbers one behind the other; `ends` are the places after each of them.
+constexpr int LOTS = 4;
+struct Lots {
+    const float *from[LOTS];
+    unsigned ends[LOTS];
+};
+
+extern "C" __global__ void join(Lots lots, float *out, unsigned count) {
+    const unsigned i = thread_number();
+    if (i >= count)
+        return;
+    unsigned lot = 0, begin = 0;
+    while (i >= lots.ends[lot])
+        begin = lots.ends[lot++];
+    out[i] = lots.from[lot][i - begin];
+}
+
+// The summand of a loss that one logit makes, and its derivative: ops::LossTerm.
+enum Term { CROSS_ENTROPY, HALF_SQUARE, HINGE, LINEAR };
+
+__device__ __forceinline__ double2 term(double l, int kind, double target) {
+    switch (kind) {
+    case CROSS_ENTROPY: {
+        const double positive = l > 0. ? l : 0., negative = l > 0. ? 0. : -l;
+        const double up = 1. / (1. + exp(-l)), down = 1. / (1. + exp(l));
+        return make_double2((1. - target) * positive + target * negative + log1p(exp(-fabs(l))),
+                            (1. - target) * up - target * down);
+    }
+    case HALF_SQUARE: return make_double2(0.5 * (l - target) * (l - target), l - target);
+    case HINGE: {
+        const double missing = 1. - target * l;
+        return make_double2(missing > 0. ? missing : (missing != missing ? missing : 0.), missing > 0. ? -target : 0.);
+    }
+    default: return make_double2(target * l, target);
+    }
+}
+
+constexpr int LOSS_THREADS = 256;
+
+// The mean over the first `first` logits of one term, plus that over the others of another, and the gradient; in one block.
+extern "C" __global__ void mean_loss(const float *logits, float *value, float *gradient, int first, int count, int kind_first,
+                                     float target_first, float weight_first, int kind_other, float target_other,
+                                     float weight_other) {
+    __shared__ double partial[LOSS_THREADS];
+    const double scale_first = (double)weight_first / first;
+    const double scale_other = count > first ? (double)weight_other / (count - first) : 0.;
+    double sum = 0.;
+    for (int i = threadIdx.x; i < count; i += LOSS_THREADS) {
+        const bool is_first = i < first;
+        const double scale = is_first ? scale_first : scale_other;
+        const double2 of = term(logits[i], is_first ? kind_first : kind_other, is_first ? target_first : target_other);
+        sum += scale * of.x;
+        gradient[i] = (float)(scale * of.y);
+    }
+    partial[threadIdx.x] = sum;
+    for (int half = LOSS_THREADS / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half)
+            partial[threadIdx.x] += partial[threadIdx.x + half];
+    }
+    if (threadIdx.x == 0)
+        *value = (float)partial[0];
+}
