@@ -46,8 +46,9 @@ fn recipes() -> Vec<(&'static str, Recipe)> {
             Recipe { classes: 3, discriminator_steps: 2, batch_size: 3, loss: Loss::Hinge, ..classic() },
         ),
         (
-            "gradient descent, maxout, dropout, uniform latents",
+            "gradient descent, maxout, dropout, uniform latents, as in [0, 1]",
             Recipe {
+                unit_pixels: true,
                 discriminator_activation: HiddenActivation::Maxout(3),
                 optimizer: Rule::Sgd,
                 momentum: 0.5,
