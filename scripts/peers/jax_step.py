@@ -1,26 +1,30 @@
 #!/usr/bin/env python3
-"""A training step of recipe `classic` in JAX on the CPU, jitted whole, timed. `cargo xtask bench --peers` runs it.
+"""A training step of recipe `classic` in JAX, jitted whole, timed. `cargo xtask bench --peers` runs it, on a GPU
+`cargo xtask bench --device cuda`.
 
 scan  up to a hundred steps per call, under lax.scan
 step  one step per call
 
 Both donate their state, so that XLA can update it in place; take their batches from u8 images in memory, in a fresh
 order each epoch; and read the losses once per interval, as Ganlet does. The images are made here: a bright spot of
-radius 7 in another place on each. Real and fake images pass through D as one batch, as in Ganlet.
+radius 7 in another place on each. Real and fake images pass through D as one batch, as in Ganlet. Products are f32: on a
+GPU, JAX would round their factors to TF32 if it were not asked for more.
 
-XLA makes its threads one per core that the process may use, so the process limits itself to as many (on Linux; elsewhere
-it only tells one thread from all).
+On the CPU, XLA makes its threads one per core that the process may use, so the process limits itself to as many (on Linux;
+elsewhere it only tells one thread from all).
 
 usage:  pip install jax optax numpy
-        python scripts/peers/jax_step.py scan|step [--threads N] [--hidden N] [--batch N]
+        python scripts/peers/jax_step.py scan|step [--device cpu|cuda] [--threads N] [--hidden N] [--batch N]
                                          [--intervals N] [--interval STEPS]
 
 Prints one line: the name, and milliseconds per step, the median over the intervals after the first; tab-separated.
+Exits with status 3, and says why, where it cannot run at all: no JAX, or no GPU for it.
 """
 
 import argparse
 import os
 import statistics
+import sys
 import time
 from functools import partial
 
@@ -28,23 +32,42 @@ IMAGES, SIDE, LATENT = 60_000, 28, 64
 
 parser = argparse.ArgumentParser()
 parser.add_argument("mode", choices=["scan", "step"])
+parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
 for flag, default in [("--threads", 1), ("--hidden", 256), ("--batch", 100), ("--intervals", 3), ("--interval", 300)]:
     parser.add_argument(flag, type=int, default=default)
 options = parser.parse_args()
 # At most a hundred, as many as are an interval's even share, and no more than an epoch has.
 SCANNED = max(n for n in range(1, 101) if options.interval % n == 0 and n <= IMAGES // options.batch)
 
-# Before JAX is loaded.
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
-if options.threads == 1:
-    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
-os.environ["JAX_PLATFORMS"] = "cpu"
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-import optax  # noqa: E402
+
+def cannot_run(why):
+    print(f"jax_step.py: {why}", file=sys.stderr)
+    sys.exit(3)
+
+
+# Before JAX is loaded.
+if options.device == "cpu":
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    if options.threads == 1:
+        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+os.environ["JAX_PLATFORMS"] = options.device
+
+try:
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    import optax
+except ImportError as error:
+    cannot_run(f"{error}: expected jax, optax and numpy for {sys.executable}: pip install jax optax numpy")
+
+jax.config.update("jax_default_matmul_precision", "highest")
+try:
+    jax.devices()
+# Without the part for GPUs it fails with an assertion of its own.
+except (RuntimeError, AssertionError) as error:
+    cannot_run(f"--device {options.device}: JAX {jax.__version__} sees none: it takes jax[cuda13] and NVIDIA's driver. {error}")
 
 
 def spots():

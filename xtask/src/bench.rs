@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: the training step beside its bare matrix products, and the program around it; with `--peers` beside
-//! PyTorch and JAX. `docs/performance.md` says how to read the numbers.
+//! PyTorch and JAX; with `--device cuda` all of that on a GPU. `docs/performance.md` says how to read the numbers.
 
 mod chart;
+mod gpu;
 mod peers;
 mod process;
 mod program;
@@ -16,6 +17,7 @@ use step::Size;
 
 const USAGE: &str = "usage: cargo xtask bench [--hidden N] [--batch N] [--threads N]... [--peers [--python PYTHON]]
        cargo xtask bench --scaling [--peers [--python PYTHON]]
+       cargo xtask bench --device cuda [--bundle DIR | ARGS OF bench.sh]
 
 Without a size: all that docs/performance.md has a figure for, each beside its aim.
 --hidden N       only the step, with hidden layers of this width; default 256
@@ -24,9 +26,19 @@ Without a size: all that docs/performance.md has a figure for, each beside its a
 --scaling        the step with 25 to 1600 images and with widths of 64 to 2048, as docs/images/scaling.svg
 --peers          beside PyTorch and JAX, in turns
 --python PYTHON  an interpreter that has torch, jax, optax, safetensors and numpy; otherwise they are installed
-                 into target/peers";
+                 into target/peers
+--device cuda    all of it on an NVIDIA GPU, beside PyTorch and JAX: scripts/bench.sh, whose other arguments follow.
+                 The peers are installed into target/peers-cuda, unless --python names an interpreter that has them
+--bundle DIR     with --device cuda: only write the folder DIR, whose bench.sh does the same on another machine, which
+                 needs no Rust and no network";
 
 pub(crate) fn run(args: &[String]) -> Outcome {
+    match args {
+        [flag, device, args @ ..] if flag == "--device" && device == "cuda" => return gpu::run(args),
+        [flag, device, args @ ..] if flag == "--device" && device == "cpu" => return run(args),
+        [flag, ..] if flag == "--device" => return Err(USAGE.to_string().into()),
+        _ => {}
+    }
     let (mut hidden, mut batch, mut threads) = (None, None, Vec::new());
     let (mut scaling, mut with_peers, mut python) = (false, false, None);
     let mut args = args.iter();

@@ -5,7 +5,7 @@ mod standin;
 mod toolchain;
 
 use crate::command::{self, Outcome, target_dir};
-use toolchain::{TARGET, Toolchain};
+pub(crate) use toolchain::{NO_COMPILER, TARGET, Toolchain};
 
 const USAGE: &str = "\
 usage: cargo xtask cuda build [CARGO BUILD ARGS]   the program

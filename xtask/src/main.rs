@@ -18,7 +18,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask train [ARGS]        train: cargo run --release --bin ganlet -- train [ARGS]
 cargo xtask check               all that CI runs, cheapest first: format, lints, documentation, tests
-cargo xtask bench [ARGS]        time the training step and the program around it; --peers: beside PyTorch and JAX
+cargo xtask bench [ARGS]        time the training step and the program around it; --peers: beside PyTorch and JAX;
+                                --device cuda: on a GPU
 cargo xtask parity [RUN]        hold this project and PyTorch against each other; brings its own PyTorch
 cargo xtask sanitize            the unsafe code under ThreadSanitizer, AddressSanitizer and Miri; needs a nightly compiler
 cargo xtask soak [ARGS]         interrupt a training again and again, and compare it with one that was not

@@ -5,8 +5,13 @@
 //! runs the bare products of as many steps, in the same process and on the same threads. So whatever slows the machine down
 //! for a while slows both.
 //!
+//! On a GPU (`--device cuda`) only `train` as a whole is timed, from one report to the next: see `step/gpu.rs`.
+//!
 //! Prints one line per number, separated by tabs: name, then median, lower and upper quartile, and least over the turns.
 //! Times are in microseconds per step.
+
+#[path = "step/gpu.rs"]
+mod gpu;
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -24,11 +29,15 @@ use ganlet_train::{Error, Gan, Observer, ObserverResult, Recipe, Report, steps_p
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: step [--hidden N] [--batch N] [--steps N] [--turn N] [--alone]
+       step --device cuda[:N] [--hidden N] [--batch N] [--steps N] [--turn N] [--tf32] [--square N]
 --hidden N   width of the hidden layers, default 256
 --batch N    images per step, default 100
 --steps N    how many, default 1800; a turn that is begun is ended
---turn N     steps in a turn; default 20, or 300 with --alone
---alone      no bare products between the steps; a turn is then from one report to the next";
+--turn N     steps in a turn; default 20, or 300 with --alone and on a GPU
+--alone      no bare products between the steps; a turn is then from one report to the next
+--device D   cpu, cuda or cuda:N; default cpu. On a GPU a turn is always from one report to the next
+--tf32       on a GPU: let large products of f32 round their factors to TF32
+--square N   on a GPU: between the turns, products of N x N matrices, and which share of their rate the step reaches";
 
 const IMAGES: usize = 60_000;
 const SIDE: usize = 28;
@@ -75,12 +84,34 @@ struct Options {
     steps: u64,
     turn: Option<u64>,
     alone: bool,
+    /// None is the CPU.
+    gpu: Option<usize>,
+    tf32: bool,
+    square: Option<usize>,
 }
 
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Outcome<Self> {
-        let mut options = Self { hidden: 256, batch: 100, steps: 1800, turn: None, alone: false };
+        let mut options = Self {
+            hidden: 256,
+            batch: 100,
+            steps: 1800,
+            turn: None,
+            alone: false,
+            gpu: None,
+            tf32: false,
+            square: None,
+        };
         while let Some(flag) = args.next() {
+            if flag == "--device" {
+                options.gpu = match args.next().as_deref() {
+                    Some("cpu") => None,
+                    Some("cuda") => Some(0),
+                    Some(name) => Some(name.strip_prefix("cuda:").and_then(|n| n.parse().ok()).ok_or(USAGE)?),
+                    None => return Err(USAGE.into()),
+                };
+                continue;
+            }
             let mut number = || args.next().and_then(|n| n.parse().ok()).ok_or(USAGE);
             match flag.as_str() {
                 "--hidden" => options.hidden = number()?,
@@ -88,29 +119,54 @@ impl Options {
                 "--steps" => options.steps = number()? as u64,
                 "--turn" => options.turn = Some(number()? as u64).filter(|&turn| turn > 0),
                 "--alone" => options.alone = true,
+                "--tf32" => options.tf32 = true,
+                "--square" => options.square = Some(number()?).filter(|&side| side > 0),
                 "--bench" => {} // `cargo bench` says so to every benchmark
                 _ => return Err(USAGE.into()),
             }
         }
+        if options.gpu.is_none() && (options.tf32 || options.square.is_some()) {
+            return Err(format!("--tf32 and --square are for a GPU: add --device cuda\n{USAGE}").into());
+        }
+        options.alone |= options.gpu.is_some();
         Ok(options)
     }
 }
 
-fn measure(options: &Options) -> Outcome<()> {
-    let mut recipe = Recipe::named("classic")?;
-    recipe.generator_hidden.fill(options.hidden);
-    recipe.discriminator_hidden.fill(options.hidden);
-    recipe.batch_size = options.batch;
-    let turn = options.turn.unwrap_or(if options.alone { REPORT } else { TURN });
-    let steps = options.steps.next_multiple_of(turn);
-    if steps < 2 * turn {
-        return Err(format!("{steps} steps are less than two turns of {turn}: ask for more").into());
-    }
-    recipe.epochs = steps.div_ceil(steps_per_epoch(&recipe, IMAGES)?);
-    recipe.report_every = if options.alone { turn } else { REPORT.min(steps) };
+/// What is trained, for how many steps, and how many of them are a turn.
+struct Plan {
+    recipe: Recipe,
+    steps: u64,
+    turn: u64,
+}
 
+impl Plan {
+    fn new(options: &Options) -> Outcome<Self> {
+        let mut recipe = Recipe::named("classic")?;
+        recipe.generator_hidden.fill(options.hidden);
+        recipe.discriminator_hidden.fill(options.hidden);
+        recipe.batch_size = options.batch;
+        let turn = options.turn.unwrap_or(if options.alone { REPORT } else { TURN });
+        let steps = options.steps.next_multiple_of(turn);
+        if steps < 2 * turn {
+            return Err(format!("{steps} steps are less than two turns of {turn}: ask for more").into());
+        }
+        recipe.epochs = steps.div_ceil(steps_per_epoch(&recipe, IMAGES)?);
+        recipe.report_every = if options.alone { turn } else { REPORT.min(steps) };
+        Ok(Self { recipe, steps, turn })
+    }
+}
+
+fn measure(options: &Options) -> Outcome<()> {
+    if let Some(number) = options.gpu {
+        return gpu::measure(options, number);
+    }
+    let Plan { recipe, steps, turn } = Plan::new(options)?;
     let images = spots()?;
-    let products = if options.alone { Vec::new() } else { products(&recipe)? };
+    let products = if options.alone { Vec::new() } else { products(&recipe, tensor)? };
+    for Product(a, b) in &products {
+        matmul(a, b)?;
+    }
     let stamps = Stamps::default();
     let Gan { generator, discriminator, .. } = Gan::new(&recipe, [SIDE, SIDE], &Device::Cpu)?;
     let timed = (
@@ -128,22 +184,13 @@ fn measure(options: &Options) -> Outcome<()> {
 
     // The first turn warms up.
     let turns = &clock.turns[1..];
-    let show = |name: &str, value: &dyn Fn(&Turn) -> f64| {
-        let mut values: Vec<f64> = turns.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
-        println!("{name}\t{:.4}\t{:.4}\t{:.4}\t{:.4}", at(2), at(1), at(3), at(0));
-    };
+    let show =
+        |name: &str, value: &dyn Fn(&Turn) -> f64| print_quartiles(name, turns.iter().map(value).collect());
     println!("threads\t{}", ganlet_ops::threads());
     println!("turns\t{}\nsteps in a turn\t{turn}", turns.len());
     show("step", &Turn::step);
     if !options.alone {
-        let operations: usize = clock.products.iter().map(|p| p.operations()).sum();
-        println!(
-            "products in a step\t{}\nGFLOP in a step\t{:.4}",
-            clock.products.len(),
-            operations as f64 / 1e9
-        );
+        print_operations(&clock.products);
         show("products", &|turn| turn.products);
         show("ratio", &|turn| turn.step() / turn.products);
     }
@@ -151,6 +198,20 @@ fn measure(options: &Options) -> Outcome<()> {
         show(&format!("phase: {name}"), &|turn| turn.phases[at]);
     }
     Ok(())
+}
+
+/// Median, lower and upper quartile, and least.
+fn print_quartiles(name: &str, mut values: Vec<f64>) {
+    values.sort_by(f64::total_cmp);
+    let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
+    println!("{name}\t{:.4}\t{:.4}\t{:.4}\t{:.4}", at(2), at(1), at(3), at(0));
+}
+
+/// Prints how many these are and what they come to, and gives that: floating-point operations.
+fn print_operations(products: &[Product]) -> f64 {
+    let operations = products.iter().map(Product::operations).sum::<usize>() as f64;
+    println!("products in a step\t{}\nGFLOP in a step\t{:.4}", products.len(), operations / 1e9);
+    operations
 }
 
 /// Moments within a step.
@@ -284,11 +345,11 @@ impl Product {
     }
 }
 
-/// Every product of one step, in the step's order.
-fn products(recipe: &Recipe) -> Result<Vec<Product>> {
+/// Every product of one step, in the step's order, of factors that `make` makes.
+fn products(recipe: &Recipe, make: Make) -> Result<Vec<Product>> {
     let widths = |ends: [usize; 2], hidden: &[usize]| [&ends[..1], hidden, &ends[1..]].concat();
-    let generator = Layers::new(&widths([recipe.latent, SIDE * SIDE], &recipe.generator_hidden))?;
-    let discriminator = Layers::new(&widths([SIDE * SIDE, 1], &recipe.discriminator_hidden))?;
+    let generator = Layers::new(&widths([recipe.latent, SIDE * SIDE], &recipe.generator_hidden), make)?;
+    let discriminator = Layers::new(&widths([SIDE * SIDE, 1], &recipe.discriminator_hidden), make)?;
     let batch = recipe.batch_size;
     let mut products = Vec::new();
 
@@ -305,15 +366,17 @@ fn products(recipe: &Recipe) -> Result<Vec<Product>> {
     discriminator.forward(&judged, &mut products)?;
     discriminator.backward(&judged, Wanted::Input, &mut products)?;
     generator.backward(&generator.values(batch)?, Wanted::Parameters, &mut products)?;
-
-    for Product(a, b) in &products {
-        matmul(a, b)?;
-    }
     Ok(products)
 }
 
+/// A matrix of so many rows and columns.
+type Make = fn(usize, usize) -> Result<Tensor>;
+
 /// The weights of a network, `(out, in)` each.
-struct Layers(Vec<Tensor>);
+struct Layers {
+    weights: Vec<Tensor>,
+    make: Make,
+}
 
 /// What a pass holds for each layer: its input `(B, in)` and the gradient for its output `(B, out)`.
 type Values = Vec<(Tensor, Tensor)>;
@@ -325,16 +388,18 @@ enum Wanted {
 }
 
 impl Layers {
-    fn new(widths: &[usize]) -> Result<Self> {
-        widths.windows(2).map(|pair| tensor(pair[1], pair[0])).collect::<Result<_>>().map(Self)
+    fn new(widths: &[usize], make: Make) -> Result<Self> {
+        let weights = widths.windows(2).map(|pair| make(pair[1], pair[0])).collect::<Result<_>>()?;
+        Ok(Self { weights, make })
     }
 
     fn values(&self, batch: usize) -> Result<Values> {
-        self.0.iter().map(|w| Ok((tensor(batch, w.dim(1)?)?, tensor(batch, w.dim(0)?)?))).collect()
+        let make = self.make;
+        self.weights.iter().map(|w| Ok((make(batch, w.dim(1)?)?, make(batch, w.dim(0)?)?))).collect()
     }
 
     fn forward(&self, values: &Values, products: &mut Vec<Product>) -> Result<()> {
-        for (weight, (x, _)) in self.0.iter().zip(values) {
+        for (weight, (x, _)) in self.weights.iter().zip(values) {
             products.push(Product(x.clone(), weight.t()?));
         }
         Ok(())
@@ -342,7 +407,7 @@ impl Layers {
 
     /// From the last layer to the first, whose input's gradient is wanted only where no parameter's is.
     fn backward(&self, values: &Values, wanted: Wanted, products: &mut Vec<Product>) -> Result<()> {
-        for (at, (weight, (x, gradient))) in self.0.iter().zip(values).enumerate().rev() {
+        for (at, (weight, (x, gradient))) in self.weights.iter().zip(values).enumerate().rev() {
             if at > 0 || wanted == Wanted::Input {
                 products.push(Product(gradient.clone(), weight.clone()));
             }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the wheels, the linker's stand-ins and the binaries are for.
-pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// CUDA 13.0: drivers from 580 on take the PTX that it writes.
 const COMPILER: &[&str] = &[
@@ -35,7 +35,7 @@ const OLDEST_GPU: &str = "80";
 const SHARED: &[&str] = &["cuda", "nvrtc", "curand", "cublas", "cublasLt"];
 const STATIC: &str = "libcudart.a";
 
-pub(super) const NO_COMPILER: &str = "this needs a C compiler and binutils, as Rust itself does: install them \
+pub(crate) const NO_COMPILER: &str = "this needs a C compiler and binutils, as Rust itself does: install them \
     (Debian and Ubuntu: apt install build-essential) and run it again";
 
 /// Where all of this lies.
@@ -44,14 +44,14 @@ pub(super) fn folder() -> PathBuf {
 }
 
 /// The cargo whose builds have the feature `cuda`: give it a verb, and `arguments()` after it.
-pub(super) struct Toolchain {
+pub(crate) struct Toolchain {
     nvcc: PathBuf,
     wrapper: PathBuf,
     libraries: PathBuf,
 }
 
 impl Toolchain {
-    pub(super) fn new() -> Outcome<Self> {
+    pub(crate) fn new() -> Outcome<Self> {
         if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
             return Err("this builds on Linux on x86-64 only; elsewhere install the CUDA toolkit and run \
                         `cargo build --release --features cuda`"
@@ -63,7 +63,7 @@ impl Toolchain {
     }
 
     /// `cargo VERB --target TARGET`, with the environment that the build scripts need.
-    pub(super) fn cargo(&self, verb: &str) -> Command {
+    pub(crate) fn cargo(&self, verb: &str) -> Command {
         let mut build = cargo();
         build.args([verb, "--target", TARGET]);
         build.env("NVCC", &self.wrapper).env("REAL_NVCC", &self.nvcc);
