@@ -363,9 +363,9 @@ CUresult run_kernel(Kernel &kernel, Index grid, Index block, const Arguments &ar
     for (const auto &value : arguments.values)
         pointers.push_back(const_cast<char *>(value.data()));
     kernel.launches++;
-    const std::string failure = run(kernel, grid, block, pointers.data());
-    if (!failure.empty())
-        return report(CUDA_ERROR_LAUNCH_FAILED, std::string(kernel.name) + ": " + failure);
+    const Failure failure = run(kernel, grid, block, pointers.data());
+    if (failure.error)
+        return report(CUresult(failure.error), std::string(kernel.name) + ": " + failure.what);
     return check_guards(kernel.name);
 }
 
@@ -456,7 +456,8 @@ static const std::map<int, const char *> NAMES = {
     {0, "CUDA_SUCCESS"}, {1, "CUDA_ERROR_INVALID_VALUE"}, {2, "CUDA_ERROR_OUT_OF_MEMORY"}, {101, "CUDA_ERROR_INVALID_DEVICE"},
     {201, "CUDA_ERROR_INVALID_CONTEXT"}, {218, "CUDA_ERROR_INVALID_PTX"}, {400, "CUDA_ERROR_INVALID_HANDLE"},
     {401, "CUDA_ERROR_ILLEGAL_STATE"}, {500, "CUDA_ERROR_NOT_FOUND"}, {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-    {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}, {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"},
+    {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}, {710, "CUDA_ERROR_ASSERT"}, {716, "CUDA_ERROR_MISALIGNED_ADDRESS"},
+    {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"},
     {900, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}, {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
     {902, "CUDA_ERROR_STREAM_CAPTURE_MERGE"}, {903, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED"},
     {904, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED"}, {905, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION"},
@@ -850,19 +851,16 @@ API CUresult cuStreamEndCapture(void *handle, std::shared_ptr<Graph> **graph) {
     Stream *stream = stream_of(handle);
     if (!stream || !stream->capture)
         return report(CUDA_ERROR_ILLEGAL_STATE, "the end of a capture that did not begin");
-    const std::unique_ptr<Capture> capture(stream->capture);
-    if (capture->mode != RELAXED && capture->thread != std::this_thread::get_id()) {
-        (void)const_cast<std::unique_ptr<Capture> &>(capture).release();
+    Capture *ending = stream->capture;
+    if (ending->mode != RELAXED && ending->thread != std::this_thread::get_id())
         return report(CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD, "a capture ends in another thread than it began");
-    }
-    if (capture->origin != stream) {
-        (void)const_cast<std::unique_ptr<Capture> &>(capture).release();
+    if (ending->origin != stream)
         return report(CUDA_ERROR_STREAM_CAPTURE_UNMATCHED, "a capture ends in another stream than it began");
-    }
-    captures.erase(capture.get());
+    const std::unique_ptr<Capture> capture(ending);
+    captures.erase(ending);
     bool is_joined = true;
     for (Stream *other : streams)
-        if (other->capture == capture.get()) {
+        if (other->capture == ending) {
             is_joined = is_joined && (other == stream || other->is_joined);
             other->capture = nullptr;
         }

@@ -41,8 +41,14 @@ template <class... P, void (*F)(P...)> struct Entry<F> {
     static void call(void *const *arguments) { call_with(arguments, std::index_sequence_for<P...>()); }
 };
 
-// Runs all blocks; gives what went wrong, or nothing.
-std::string run(const Kernel &kernel, Index grid, Index block, void *const *arguments);
+// What went wrong in a kernel, and the driver's error for it.
+struct Failure {
+    int error = 0;
+    std::string what;
+};
+
+// Runs all blocks, up to the first that fails.
+Failure run(const Kernel &kernel, Index grid, Index block, void *const *arguments);
 
 // Called by kernels.
 void block_barrier_slow(const char *file, int line);
