@@ -10,9 +10,10 @@ mod graph;
 mod launch;
 mod layer;
 mod updates;
+mod workspace;
 
 pub use device::open;
-pub use graph::Graph;
+pub use graph::{Graph, Rehearsal};
 
 pub(crate) use clock::{draw, gather_one_hot, tick};
 pub(crate) use elements::{center, gather_normalize, join, mean_loss, multiply, times_slope};

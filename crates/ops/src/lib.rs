@@ -77,9 +77,9 @@ pub use average::average_step;
 pub use bce::bce_with_logits;
 pub use center::center;
 pub use clock::{Clock, Draw, DrawFrom, Row};
-#[cfg(feature = "cuda")]
-pub use cuda::Graph;
 pub use cuda::open as open_gpu;
+#[cfg(feature = "cuda")]
+pub use cuda::{Graph, Rehearsal};
 pub use input_gradient::InputGradientPass;
 pub use join::join;
 pub use linear::linear;

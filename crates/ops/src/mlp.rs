@@ -134,6 +134,9 @@ impl MlpPass {
     /// When `gradient` does not have the output's shape.
     pub fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<LayerGradients>> {
         let mut pre = self.before_last_activation(gradient)?;
+        if cuda::applies(&[&pre, &self.joints[0].x]) {
+            return self.parameter_gradients_together(pre);
+        }
         let mut gradients = Vec::with_capacity(self.layers.len());
         for (at, layer) in self.layers.iter().enumerate().rev() {
             // Nobody asks for the gradient of the input.
@@ -143,6 +146,16 @@ impl MlpPass {
         }
         gradients.reverse();
         Ok(gradients)
+    }
+
+    /// The same on a GPU: first the way down, then all layers' gradients at once.
+    fn parameter_gradients_together(&self, last: Tensor) -> Result<Vec<LayerGradients>> {
+        let mut pre = vec![last];
+        for (layer, joint) in self.layers.iter().zip(&self.joints).skip(1).rev() {
+            pre.push(joint.backward_through(layer, &pre[pre.len() - 1])?);
+        }
+        let inputs = self.joints.iter().map(|joint| &joint.x);
+        cuda::parameter_gradients(&inputs.zip(pre.iter().rev()).collect::<Vec<_>>())
     }
 
     /// The gradient of a loss for the input, `(B, in)`, from that for the output `(B, out)`. No time is spent on the parameters'.
@@ -165,9 +178,6 @@ impl MlpPass {
 impl Layer {
     /// The gradients of the parameters, from the layer's input `(B, in)` and the gradient `pre` before its activation.
     fn parameter_gradients(&self, x: &Tensor, pre: &Tensor) -> Result<LayerGradients> {
-        if cuda::applies(&[x, pre, &self.weight]) {
-            return cuda::parameter_gradients(&x.contiguous()?, &pre.contiguous()?);
-        }
         if !applies(&[x, pre, &self.weight]) {
             return reference::parameter_gradients(x, pre);
         }

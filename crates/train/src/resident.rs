@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ganlet_models::Network;
-use ganlet_ops::{Clock, Graph};
+use ganlet_ops::{Clock, Graph, Rehearsal};
 
 use crate::draw::Noise;
 use crate::{Batch, Gan, Pace, Recipe, Result, StepLosses, TrainingSet, pace, step, steps_per_epoch};
@@ -26,8 +26,8 @@ pub(crate) struct Resident {
 
 enum Recorded {
     Never,
-    /// It ran once, and what it needs of small tables is on the GPU.
-    Rehearsed,
+    /// It ran once, and what it needs is on the GPU.
+    Rehearsed(Rehearsal),
     Yes(Graph),
 }
 
@@ -91,29 +91,27 @@ impl Resident {
         watching: bool,
     ) -> Result<Option<StepLosses>> {
         let kind = usize::from(recipe.r1 > 0. && gan.steps.is_multiple_of(recipe.r1_every));
-        match &self.recorded[kind] {
-            _ if watching && self.records => {
-                Graph::rehearse(&self.device, || self.work(gan, recipe)).map(Some)
-            }
-            _ if !self.records => self.work(gan, recipe).map(Some),
+        if watching || !self.records {
+            return self.work(gan, recipe).map(Some);
+        }
+        let graph = match std::mem::replace(&mut self.recorded[kind], Recorded::Never) {
             Recorded::Never => {
-                let losses = Graph::rehearse(&self.device, || self.work(gan, recipe))?;
-                self.recorded[kind] = Recorded::Rehearsed;
-                Ok(Some(losses))
+                let (losses, rehearsal) = Graph::rehearse(&self.device, || self.work(gan, recipe))?;
+                self.recorded[kind] = Recorded::Rehearsed(rehearsal);
+                return Ok(Some(losses));
             }
-            Recorded::Rehearsed => {
-                // What this counts is the step that is replayed next.
-                let graph = Graph::record(&self.device, || self.work(gan, recipe).map(drop))?;
-                graph.replay()?;
-                self.recorded[kind] = Recorded::Yes(graph);
-                Ok(None)
+            // This counts the step as well that is replayed next.
+            Recorded::Rehearsed(rehearsal) => {
+                Graph::record(&self.device, rehearsal, || self.work(gan, recipe).map(drop))?
             }
             Recorded::Yes(graph) => {
-                graph.replay()?;
                 gan.counted(recipe);
-                Ok(None)
+                graph
             }
-        }
+        };
+        graph.replay()?;
+        self.recorded[kind] = Recorded::Yes(graph);
+        Ok(None)
     }
 
     /// A step as it is written, from nothing but what is on the GPU.

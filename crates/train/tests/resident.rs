@@ -61,6 +61,7 @@ fn recipes() -> Vec<(&'static str, Recipe)> {
         (
             "a penalty on mixtures",
             Recipe {
+                epochs: 1,
                 loss: Loss::Wasserstein,
                 gradient_penalty: 10.,
                 discriminator_steps: 2,
@@ -71,6 +72,7 @@ fn recipes() -> Vec<(&'static str, Recipe)> {
         (
             "instance noise, normalised weights, maxout",
             Recipe {
+                epochs: 1,
                 instance_noise: 0.3,
                 spectral_norm: true,
                 discriminator_activation: HiddenActivation::Maxout(2),

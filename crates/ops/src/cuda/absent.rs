@@ -32,7 +32,7 @@ absent! {
     input_gradient(&Tensor, &Tensor, Below) -> Tensor;
     tangent(&Tensor, &Tensor, Below) -> Tensor;
     times_slope(&Tensor, Below) -> Tensor;
-    parameter_gradients(&Tensor, &Tensor) -> LayerGradients;
+    parameter_gradients(&[(&Tensor, &Tensor)]) -> Vec<LayerGradients>;
     add_product(&Tensor, &Tensor, &Tensor) -> ();
     multiply(&Tensor, &Tensor) -> Tensor;
     center(&Tensor, &Tensor) -> Tensor;

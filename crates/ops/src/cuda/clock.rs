@@ -3,7 +3,8 @@
 use candle_core::cuda::cudarc::driver::DeviceRepr;
 use candle_core::{Result, Tensor};
 
-use super::launch::{Spread, address, count, device, launch, one_each, output};
+use super::launch::{Spread, address, count, device, launch, one_each};
+use super::workspace::output;
 use crate::{Draw, DrawFrom};
 
 const NAME: &str = "clock";
@@ -88,7 +89,13 @@ pub(crate) fn draw(
             launch!(gpu, Noise, "fill_normal", spread(threads), [to, streams, deviation as f32]);
         }
         Draw::Uniform { low, high } => {
-            launch!(gpu, Noise, "fill_uniform", spread(most), [to, streams, low as f32, (high - low) as f32]);
+            launch!(
+                gpu,
+                Noise,
+                "fill_uniform",
+                spread(most),
+                [to, streams, low as f32, high as f32 - low as f32]
+            );
         }
         Draw::Mask { rate } => {
             let kept = (1. / (1. - rate)) as f32;

@@ -3,7 +3,8 @@
 use candle_core::cuda::cudarc::driver::DeviceRepr;
 use candle_core::{Result, Tensor};
 
-use super::launch::{Spread, address, count, device, launch, one_each, optional, output};
+use super::launch::{Spread, address, count, device, launch, one_each, optional};
+use super::workspace::output;
 use crate::Activation;
 use crate::join::AT_ONCE;
 use crate::joint::Below;

@@ -2,7 +2,7 @@
 
 use candle_core::cuda::CudaDType;
 use candle_core::cuda::cudarc::driver::{DevicePtr, DeviceRepr};
-use candle_core::{CudaDevice, DType, Device, Error, Result, Shape, Storage, Tensor};
+use candle_core::{CudaDevice, DType, Device, Error, Result, Storage, Tensor};
 
 /// The kernels, compiled by the build script: one module for each file.
 pub(super) const MODULES: [(&str, &str); 4] = [
@@ -52,12 +52,6 @@ pub(super) fn address<T: CudaDType + DeviceRepr>(op: &'static str, tensor: &Tens
 /// The address, or 0 where there is no tensor, which the kernels take for "not".
 pub(super) fn optional(op: &'static str, tensor: Option<&Tensor>) -> Result<u64> {
     tensor.map_or(Ok(0), |tensor| address::<f32>(op, tensor))
-}
-
-/// An f32 tensor for a kernel to fill.
-pub(super) fn output(shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
-    // SAFETY: nothing reads it before the kernel, which writes every element, has been queued.
-    unsafe { Tensor::empty(shape, DType::F32, like.device()) }
 }
 
 /// A size as the kernels count.

@@ -6,7 +6,8 @@ use candle_core::cuda::{CudaError, gemm_reduced_precision_f32};
 use candle_core::{CudaDevice, Error, Result, Tensor};
 
 use super::elements::code;
-use super::launch::{Spread, address, count, device, launch, one_each, optional, output};
+use super::launch::{Spread, address, count, device, launch, one_each, optional};
+use super::workspace::output;
 use crate::joint::Below;
 use crate::{Activation, LayerGradients};
 
@@ -77,13 +78,80 @@ pub(crate) fn tangent(change: &Tensor, weight: &Tensor, above: Below) -> Result<
     Ok(out)
 }
 
-/// `preᵀ x`, and the sums of the columns of `pre`.
-pub(crate) fn parameter_gradients(x: &Tensor, pre: &Tensor) -> Result<LayerGradients> {
-    let ((_, inputs), (_, outputs)) = (x.dims2()?, pre.dims2()?);
-    let (weight, bias) = (output((outputs, inputs), x)?, output(outputs, x)?);
-    let sums = address::<f32>(NAME, &bias)?;
-    product(Form::Tn, pre, x, &weight, Epilogue { sums, ..Epilogue::default() })?;
-    Ok(LayerGradients { weight, bias })
+/// `preᵀ x`, and the sums of the columns of `pre`, for several layers' `(x, pre)`: together in one launch where they are small.
+pub(crate) fn parameter_gradients(layers: &[(&Tensor, &Tensor)]) -> Result<Vec<LayerGradients>> {
+    let mut all = Vec::with_capacity(layers.len());
+    let mut together = Vec::new();
+    for (x, pre) in layers {
+        let ((rows, inputs), (_, outputs)) = (x.dims2()?, pre.dims2()?);
+        let gradients = LayerGradients { weight: output((outputs, inputs), x)?, bias: output(outputs, x)? };
+        match is_large(outputs, inputs, rows) {
+            true => {
+                let sums = address::<f32>(NAME, &gradients.bias)?;
+                product(Form::Tn, pre, x, &gradients.weight, Epilogue { sums, ..Epilogue::default() })?;
+            }
+            false => together.push((*x, *pre, gradients.clone())),
+        }
+        all.push(gradients);
+    }
+    together.chunks(MAX_PRODUCTS).try_for_each(products)?;
+    Ok(all)
+}
+
+/// How many products one launch takes.
+const MAX_PRODUCTS: usize = 8;
+
+/// As in `product.cu`.
+#[repr(C)]
+#[derive(Default)]
+struct Products {
+    a: [u64; MAX_PRODUCTS],
+    b: [u64; MAX_PRODUCTS],
+    c: [u64; MAX_PRODUCTS],
+    sums: [u64; MAX_PRODUCTS],
+    m: [i32; MAX_PRODUCTS],
+    n: [i32; MAX_PRODUCTS],
+    k: [i32; MAX_PRODUCTS],
+    tiles: [u32; MAX_PRODUCTS + 1],
+}
+
+// SAFETY: numbers and addresses, laid out as the kernels' struct.
+unsafe impl DeviceRepr for Products {}
+
+fn products(layers: &[(&Tensor, &Tensor, LayerGradients)]) -> Result<()> {
+    let Some((first, ..)) = layers.first() else { return Ok(()) };
+    let tiles = |rows| {
+        let of = |(.., g): &(&Tensor, &Tensor, LayerGradients)| Ok(tiles(g.weight.dims2()?, rows));
+        layers.iter().map(of).collect::<Result<Vec<_>>>()
+    };
+    let (name, tiles) = match tiles(32)? {
+        tiles if tiles.iter().sum::<usize>() >= ENOUGH_TILES => ("products_tn_32", tiles),
+        _ => ("products_tn_16", tiles(16)?),
+    };
+    let mut lot = Products::default();
+    let mut blocks = 0;
+    for (at, ((x, pre, gradients), tiles)) in layers.iter().zip(tiles).enumerate() {
+        let ((rows, inputs), (_, outputs)) = (x.dims2()?, pre.dims2()?);
+        (lot.a[at], lot.b[at]) = (address::<f32>(NAME, pre)?, address::<f32>(NAME, x)?);
+        lot.c[at] = address::<f32>(NAME, &gradients.weight)?;
+        lot.sums[at] = address::<f32>(NAME, &gradients.bias)?;
+        (lot.m[at], lot.n[at], lot.k[at]) = (count(NAME, outputs)?, count(NAME, inputs)?, count(NAME, rows)?);
+        lot.tiles[at] = blocks;
+        blocks += count::<u32>(NAME, tiles)?;
+    }
+    lot.tiles[layers.len()] = blocks;
+    let spread = Spread { blocks: (blocks, 1), threads: (256, 1) };
+    launch!(&device(first)?, Product, name, spread, [lot]);
+    Ok(())
+}
+
+/// Tiles of 32 columns and so many rows that a matrix is cut into.
+fn tiles((m, n): (usize, usize), rows: usize) -> usize {
+    m.div_ceil(rows) * n.div_ceil(32)
+}
+
+fn is_large(m: usize, n: usize, k: usize) -> bool {
+    m.saturating_mul(n).saturating_mul(k) >= LARGE
 }
 
 /// Adds `preᵀ change` to `gradient`.
@@ -100,10 +168,10 @@ fn product(form: Form, a: &Tensor, b: &Tensor, c: &Tensor, epilogue: Epilogue) -
     let gpu = &device(c)?;
     let [a, b, c] = [address::<f32>(NAME, a)?, address::<f32>(NAME, b)?, address::<f32>(NAME, c)?];
     let [rows, columns, depth]: [i32; 3] = [count(NAME, m)?, count(NAME, n)?, count(NAME, k)?];
-    if m.saturating_mul(n).saturating_mul(k) >= LARGE {
+    if is_large(m, n, k) {
         return by_library(gpu, form, [a, b, c], [rows, columns, depth], epilogue);
     }
-    let tall = m.div_ceil(32) * n.div_ceil(32) >= ENOUGH_TILES;
+    let tall = tiles((m, n), 32) >= ENOUGH_TILES;
     let name = match (form, tall) {
         (Form::Nt, false) => "product_nt_16",
         (Form::Nt, true) => "product_nt_32",

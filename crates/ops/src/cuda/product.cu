@@ -19,6 +19,19 @@ struct Epilogue {
     float *sums;         // (m,), of `tn` alone: the sums of the columns of A
 };
 
+// Several products of the form `tn` in one launch: the gradients of all layers of a network.
+constexpr int MAX_PRODUCTS = 8;
+struct Products {
+    const float *a[MAX_PRODUCTS];
+    const float *b[MAX_PRODUCTS];
+    float *c[MAX_PRODUCTS];
+    float *sums[MAX_PRODUCTS];
+    int m[MAX_PRODUCTS];
+    int n[MAX_PRODUCTS];
+    int k[MAX_PRODUCTS];
+    unsigned tiles[MAX_PRODUCTS + 1]; // the first tile of each
+};
+
 constexpr int GROUPS = 4;
 constexpr int LANES = 64;   // threads of a group: 8 x 8, each with TM x 4 elements of the tile
 constexpr int DEPTH = 16;   // of a slice
@@ -60,7 +73,8 @@ struct Slice {
 };
 
 template <int ROWS, bool A_ALONG_K, bool B_ALONG_K>
-__device__ __forceinline__ void product(const float *a, const float *b, float *c, int m, int n, int k, const Epilogue &epilogue) {
+__device__ __forceinline__ void product(const float *a, const float *b, float *c, int m, int n, int k, unsigned tile_of_rows,
+                                        unsigned tile_of_columns, const Epilogue &epilogue) {
     constexpr int TM = ROWS / 8;
     __shared__ __align__(16) float shared_a[GROUPS][DEPTH][ROWS + PAD];
     __shared__ __align__(16) float shared_b[GROUPS][DEPTH][COLUMNS + PAD];
@@ -68,9 +82,9 @@ __device__ __forceinline__ void product(const float *a, const float *b, float *c
     __shared__ float column_sums[GROUPS * LANES];
 
     const int group = threadIdx.x / LANES, lane = threadIdx.x % LANES;
-    const int row = blockIdx.x * ROWS, column = blockIdx.y * COLUMNS;
+    const int row = tile_of_rows * ROWS, column = tile_of_columns * COLUMNS;
     const int tile_row = lane / 8 * TM, tile_column = lane % 8 * 4;
-    const bool sums = !A_ALONG_K && epilogue.sums && blockIdx.y == 0;
+    const bool sums = !A_ALONG_K && epilogue.sums && tile_of_columns == 0;
 
     float tile[TM][4] = {};
     float column_sum = 0.f;
@@ -143,7 +157,7 @@ __device__ __forceinline__ void product(const float *a, const float *b, float *c
 #define PRODUCT(NAME, ROWS, A_ALONG_K, B_ALONG_K)                                                                            \
     extern "C" __global__ void __launch_bounds__(GROUPS *LANES)                                                              \
         NAME(const float *a, const float *b, float *c, int m, int n, int k, Epilogue epilogue) {                             \
-        product<ROWS, A_ALONG_K, B_ALONG_K>(a, b, c, m, n, k, epilogue);                                                     \
+        product<ROWS, A_ALONG_K, B_ALONG_K>(a, b, c, m, n, k, blockIdx.x, blockIdx.y, epilogue);                                                     \
     }
 
 PRODUCT(product_nt_16, 16, true, true)
@@ -152,6 +166,21 @@ PRODUCT(product_nn_16, 16, true, false)
 PRODUCT(product_nn_32, 32, true, false)
 PRODUCT(product_tn_16, 16, false, false)
 PRODUCT(product_tn_32, 32, false, false)
+
+// A block for each tile of each product.
+#define PRODUCTS(NAME, ROWS)                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(GROUPS *LANES) NAME(Products products) {                                   \
+        int at = 0;                                                                                                          \
+        while (blockIdx.x >= products.tiles[at + 1])                                                                         \
+            at++;                                                                                                            \
+        const unsigned tile = blockIdx.x - products.tiles[at], across = (products.n[at] + COLUMNS - 1) / COLUMNS;            \
+        const Epilogue epilogue = {nullptr, nullptr, nullptr, 0, 0.f, 0, products.sums[at]};                                 \
+        product<ROWS, false, false>(products.a[at], products.b[at], products.c[at], products.m[at], products.n[at],          \
+                                    products.k[at], tile / across, tile % across, epilogue);                                 \
+    }
+
+PRODUCTS(products_tn_16, 16)
+PRODUCTS(products_tn_32, 32)
 
 // The epilogue alone, on a C that a library has made; one thread for each element.
 extern "C" __global__ void finish(float *c, int m, int n, Epilogue epilogue) {
