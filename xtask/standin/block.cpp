@@ -293,7 +293,31 @@ Failure run(const Kernel &what, Index grid, Index block, void *const *arguments)
 
 } // namespace standin
 
-// The kernels are compiled with checks, whose reports come here.
+// The kernels are compiled with checks: of every access to memory, for which these are called, ...
+static void check(const char *does, const void *at, size_t count) {
+    if (__builtin_expect(standin::may_touch(at, count), true))
+        return;
+    char text[64];
+    snprintf(text, sizeof text, " %s %zu bytes at %p, ", does, count, at);
+    standin::fail(standin::ILLEGAL_ADDRESS, text + standin::what_is_at(at));
+}
+
+#define ACCESS(SIZE)                                                                                          \
+    HOOK void __asan_load##SIZE##_noabort(const void *at) { check("reads", at, SIZE); }                       \
+    HOOK void __asan_store##SIZE##_noabort(const void *at) { check("writes", at, SIZE); }
+#define HOOK extern "C" __attribute__((visibility("hidden")))
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
+HOOK void __asan_loadN_noabort(const void *at, size_t count) { check("reads", at, count); }
+HOOK void __asan_storeN_noabort(const void *at, size_t count) { check("writes", at, count); }
+HOOK void __asan_handle_no_return() {}
+HOOK void __asan_before_dynamic_init(const char *) {}
+HOOK void __asan_after_dynamic_init() {}
+
+// ... and of alignment and indices, whose failures come here.
 struct Source {
     const char *file;
     unsigned line, column;
@@ -304,12 +328,12 @@ static std::string at(const Source *source) {
     return std::string(" at ") + (slash ? slash + 1 : source->file) + ":" + std::to_string(source->line);
 }
 
-extern "C" __attribute__((visibility("hidden"))) void __ubsan_handle_type_mismatch_v1(const Source *source, void *address) {
+HOOK void __ubsan_handle_type_mismatch_v1(const Source *source, void *address) {
     char text[64];
     snprintf(text, sizeof text, ": %p is misaligned for what is read or written there", address);
     standin::fail(standin::MISALIGNED_ADDRESS, at(source) + text);
 }
 
-extern "C" __attribute__((visibility("hidden"))) void __ubsan_handle_out_of_bounds(const Source *source, size_t index) {
+HOOK void __ubsan_handle_out_of_bounds(const Source *source, size_t index) {
     standin::fail(standin::ILLEGAL_ADDRESS, at(source) + ": index " + std::to_string(static_cast<long>(index)) + " is outside of its array");
 }

@@ -49,8 +49,6 @@ extern "C" __global__ void neighbour(float *out, bool waits) {
 
 extern "C" __global__ void one_too_many(float *out) { out[blockDim.x - threadIdx.x] = 0.f; }
 
-extern "C" __global__ void fill_at(float *out, long long index) { out[index] = 0.f; }
-
 extern "C" __global__ void nowhere(float *out, unsigned long long address) { *out = *(float *)address; }
 
 extern "C" __global__ void misaligned(float *out) { *(float4 *)(out + 1) = make_float4(0.f, 0.f, 0.f, 0.f); }

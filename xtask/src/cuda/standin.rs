@@ -30,8 +30,15 @@ const FLAGS: &[&str] = &[
     "-fPIC",
     "-fvisibility=hidden",
 ];
-/// Kernels report addresses that are not aligned for their type, and indices outside of arrays; to `block.cpp`. The warnings are nvcc's.
-const KERNEL_FLAGS: &[&str] = &["-fsanitize=alignment,bounds", "-w"];
+/// Kernels have each access to memory checked by `block.cpp`: whether it is allocated, aligned, and within its array. Made for the Linux
+/// kernel, these checks bring no library of their own. The warnings are nvcc's.
+const KERNEL_FLAGS: &[&str] = &[
+    "-fsanitize=kernel-address,alignment,bounds",
+    "--param=asan-instrumentation-with-call-threshold=0",
+    "--param=asan-stack=0",
+    "--param=asan-globals=0",
+    "-w",
+];
 
 pub(super) struct StandIn {
     /// The folder for `LD_LIBRARY_PATH`.
