@@ -216,7 +216,7 @@ impl Network for Discriminator {
 
     fn can_be_recorded(&self) -> bool {
         // Normalised weights are new tensors each time.
-        self.spectral.is_none() && self.mlp.can_be_recorded()
+        self.spectral.is_none()
     }
 
     fn of_parameters(&self, gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {

@@ -140,11 +140,6 @@ impl Mlp {
         self.parameters.iter().map(|(_, var)| var.elem_count()).sum()
     }
 
-    /// Whether all of it has kernels of its own: a maxout has not.
-    pub(crate) fn can_be_recorded(&self) -> bool {
-        self.layers.iter().all(|layer| !matches!(layer.activation, Activation::Maxout(_)))
-    }
-
     /// `(B, input) -> (B, output)`
     pub(crate) fn forward(&self, input: &Tensor) -> candle_core::Result<MlpPass> {
         mlp(input, &self.layers)

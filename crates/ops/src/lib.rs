@@ -10,16 +10,19 @@
 //! | [`mlp`](fn@mlp), [`mlp_with_dropout`] | several of these in turn | the same, by hand: without the copies that candle makes |
 //! | [`InputGradientPass`] | the gradient of an [`mlp`](fn@mlp) for its input | for `W`: the second-order part of gradient penalties |
 //! | [`matmul`](fn@matmul) | the matrix product that both are made of, alone | for both factors |
+//! | [`mean_loss`] | a loss of logits, one for real images and one for fakes, with its gradient | by hand |
 //! | [`bce_with_logits`] | the mean binary cross-entropy, finite at any logit | for the logits |
-//! | [`adam_step`], [`sgd_step`] | one step of Adam, or of gradient descent with momentum, in place | - |
-//! | [`average_step`] | one step of an exponential moving average, in place | - |
+//! | [`adam_step`], [`sgd_step`] | one step of Adam, or of gradient descent with momentum, in place; [`adam_steps`], [`sgd_steps`] of several tensors | - |
+//! | [`average_step`] | one step of an exponential moving average, in place; [`average_steps`] of several tensors | - |
+//! | [`join`](fn@join) | matrices one below the other | - |
 //! | [`spectral_norm`] | a weight divided by its largest singular value | for the weight |
 //! | [`center`](fn@center) | a row taken from each row | - |
 //! | [`normalize`], [`denormalize`] | pixels to `[-1, 1]` and back | - |
 //! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
 //!
 //! Each runs fused on a CPU in f32, and elsewhere as its plain-candle form in [`mod@reference`], to which the tests hold
-//! it. On a CPU the work is split over the *elements* of a result, into pieces that do not depend on the number of
+//! it. With the feature `cuda` there are kernels for a GPU too: for all but [`spectral_norm`], [`bce_with_logits`] and gradients
+//! that candle's own `backward` asks for. A [`Clock`] lives on the GPU, so that a step can be recorded as a graph. On a CPU the work is split over the *elements* of a result, into pieces that do not depend on the number of
 //! threads: the same bits come out for any number of them. There are [`threads`] of them.
 //!
 //! ```
