@@ -30,8 +30,8 @@ const FLAGS: &[&str] = &[
     "-fPIC",
     "-fvisibility=hidden",
 ];
-/// Kernels have each access to memory checked by `block.cpp`: whether it is allocated, aligned, and within its array. Made for the Linux
-/// kernel, these checks bring no library of their own. The warnings are nvcc's.
+/// Kernels have each access to memory checked by `block.cpp`: whether it is allocated, aligned, and within its array.
+/// Made for the Linux kernel, these checks bring no library of their own. The warnings are nvcc's.
 const KERNEL_FLAGS: &[&str] = &[
     "-fsanitize=kernel-address,alignment,bounds",
     "--param=asan-instrumentation-with-call-threshold=0",
@@ -178,8 +178,8 @@ fn translation_unit(module: &str, source: &Path, names: &[String]) -> String {
 /// After each `word` the name before the next parenthesis.
 fn names_after(text: &str, word: &str) -> Vec<String> {
     let name = |part: &str| {
-        let words = part.split('(').next()?.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.filter(|word| !word.is_empty()).next_back().map(String::from)
+        let mut words = part.split('(').next()?.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.rfind(|word| !word.is_empty()).map(String::from)
     };
     text.split(word).skip(1).filter_map(name).collect()
 }
