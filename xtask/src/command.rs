@@ -72,14 +72,23 @@ pub(crate) fn read(command: &mut Command, hint: &str) -> Outcome<String> {
     output(command.stdout(Stdio::piped()), hint)
 }
 
+/// The same, of commands that are many and say nothing to anybody: it is printed only when it fails.
+pub(crate) fn read_quietly(command: &mut Command, hint: &str) -> Outcome<String> {
+    finish(command.stdout(Stdio::piped()), hint)
+}
+
 /// Prints `command` as one that is about to be run.
 pub(crate) fn announce(command: &Command) {
     eprintln!("$ {}", show(command));
 }
 
 fn output(command: &mut Command, hint: &str) -> Outcome<String> {
-    let shown = show(command);
     announce(command);
+    finish(command, hint)
+}
+
+fn finish(command: &mut Command, hint: &str) -> Outcome<String> {
+    let shown = show(command);
     let output = command
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())

@@ -9,7 +9,7 @@ pub(crate) use toolchain::{NO_COMPILER, TARGET, Toolchain};
 
 const USAGE: &str = "\
 usage: cargo xtask cuda build [CARGO BUILD ARGS]   the program
-       cargo xtask cuda check [OPTIONS]            the tests, on a GPU or on the stand-in for its driver: see --help
+       cargo xtask cuda check [OPTIONS]            the tests, on a GPU or on the stand-in for its driver; --help has more
        cargo xtask cuda standin                    the stand-in alone; prints where it is";
 
 pub(crate) fn run(args: &[String]) -> Outcome {
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             "build" => build(args),
             "check" => check::run(args),
             "standin" => {
-                println!("{}", standin::build(&[])?.display());
+                println!("{}", standin::build()?.library.display());
                 Ok(())
             }
             _ => Err(format!("there is no `cargo xtask cuda {verb}`\n{USAGE}").into()),

@@ -24,7 +24,7 @@ cargo xtask parity [RUN]        hold this project and PyTorch against each other
 cargo xtask sanitize            the unsafe code under ThreadSanitizer, AddressSanitizer and Miri; needs a nightly compiler
 cargo xtask soak [ARGS]         interrupt a training again and again, and compare it with one that was not
 cargo xtask cuda build [ARGS]   build ganlet for NVIDIA GPUs; needs no CUDA toolkit, no driver and no GPU
-cargo xtask cuda standin        build the stand-in for the CUDA driver, which runs the kernels on the CPU
+cargo xtask cuda check [ARGS]   the tests on a GPU or, without one, on a stand-in for its driver that runs kernels on the CPU
 cargo xtask help                this text
 ";
 

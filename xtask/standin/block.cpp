@@ -44,7 +44,7 @@ Fiber *running;
 void *scheduler;
 const Kernel *kernel;
 void *const *kernel_arguments;
-std::string failure;
+Failure failure;
 
 extern "C" __attribute__((visibility("hidden"))) void standin_switch(void **save, void *load);
 asm(R"(
@@ -89,9 +89,11 @@ std::string place(unsigned thread) {
     return text;
 }
 
+enum { ILLEGAL_ADDRESS = 700, ASSERT = 710, MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719 };
+
 // Leaves the fiber for good.
-[[noreturn]] void fail(std::string what) {
-    failure = std::move(what);
+[[noreturn]] void fail(int error, const std::string &what) {
+    failure = {error, place(running->thread) + what};
     void *lost;
     standin_switch(&lost, scheduler);
     __builtin_unreachable();
@@ -172,61 +174,60 @@ void release_warps() {
     }
 }
 
-// Lets all threads go on that all the others have met; whether there are any.
-bool release() {
+// Lets all threads go on that have met; or says why none ever will.
+void release() {
     unsigned waiting = 0, first = 0;
     for (unsigned i = 0; i < thread_count; i++)
         if (threads[i].state == State::AT_BARRIER) {
             first = waiting++ ? first : i;
             if (threads[i].line != threads[first].line || threads[i].file != threads[first].file) {
-                failure = place(first) + " waits at the __syncthreads of line " + std::to_string(threads[first].line) + " and " +
-                          place(i) + " at that of line " + std::to_string(threads[i].line);
-                return false;
+                failure = {LAUNCH_FAILED, place(first) + " waits at the __syncthreads of line " + std::to_string(threads[first].line) +
+                                              " and " + place(i) + " at that of line " + std::to_string(threads[i].line)};
+                return;
             }
         }
     if (waiting == thread_count) {
         for (unsigned i = 0; i < thread_count; i++)
             threads[i].state = State::READY;
-        return true;
+        return;
     }
     release_warps();
+    unsigned stuck = thread_count, returned = thread_count;
     for (unsigned i = 0; i < thread_count; i++)
-        if (threads[i].state == State::READY)
-            return true;
-    for (unsigned i = 0; i < thread_count; i++)
-        if (threads[i].state != State::DONE) {
-            const bool warp = threads[i].state == State::AT_WARP;
-            failure = place(i) + " waits at the " + (warp ? "shuffle or __syncwarp" : "__syncthreads") + " of line " +
-                      std::to_string(threads[i].line) + ", which others never reach";
-            for (unsigned j = 0; j < thread_count; j++)
-                if (threads[j].state == State::DONE) {
-                    failure += ": " + place(j) + " has returned";
-                    break;
-                }
-            return false;
+        switch (threads[i].state) {
+        case State::READY: return;
+        case State::DONE: returned = i; break;
+        default: stuck = i;
         }
-    return false;
+    failure = {LAUNCH_FAILED, place(stuck) + " waits at the " +
+                                  (threads[stuck].state == State::AT_WARP ? "shuffle or __syncwarp" : "__syncthreads") + " of line " +
+                                  std::to_string(threads[stuck].line) + ", which others never reach"};
+    if (returned < thread_count)
+        failure.what += ": " + place(returned) + " has returned";
 }
 
 void run_block() {
     started = done = 0;
-    while (started < thread_count && failure.empty())
+    while (started < thread_count && !failure.error)
         resume(idle_fiber());
-    while (done < thread_count && failure.empty() && release())
-        for (unsigned i = 0; i < thread_count && failure.empty(); i++)
+    while (done < thread_count && !failure.error) {
+        release();
+        for (unsigned i = 0; i < thread_count && !failure.error; i++)
             if (threads[in_order(i)].state == State::READY)
                 resume(threads[in_order(i)].fiber);
+    }
 }
 
 void on_signal(int number) {
-    fail(place(running->thread) + (number == SIGFPE ? " divides an integer by 0"
-                                   : number == SIGILL ? " comes where it must not" : " reads or writes where there is no memory"));
+    if (number == SIGFPE)
+        fail(LAUNCH_FAILED, " divides an integer by 0");
+    fail(ILLEGAL_ADDRESS, " reads or writes where there is no memory");
 }
 
 } // namespace
 
 void assertion(const char *condition, int line) {
-    fail(place(running->thread) + ": the assertion of line " + std::to_string(line) + " does not hold: " + condition);
+    fail(ASSERT, ": the assertion of line " + std::to_string(line) + " does not hold: " + condition);
 }
 
 unsigned lane() { return running->thread % WARP; }
@@ -235,7 +236,7 @@ void block_barrier_slow(const char *file, int line) { wait(State::AT_BARRIER, fi
 
 void warp_barrier_slow(int line, unsigned mask) {
     if (!(mask >> lane() & 1))
-        fail(place(running->thread) + " is not in the mask of its own shuffle or __syncwarp of line " + std::to_string(line));
+        fail(LAUNCH_FAILED, " is not in the mask of its own shuffle or __syncwarp of line " + std::to_string(line));
     wait(State::AT_WARP, "", line, mask);
 }
 
@@ -250,7 +251,7 @@ uint64_t exchange(int line, unsigned mask, uint64_t value, unsigned source_lane)
     return got;
 }
 
-std::string run(const Kernel &what, Index grid, Index block, void *const *arguments) {
+Failure run(const Kernel &what, Index grid, Index block, void *const *arguments) {
     static unsigned long turn = 0;
     unsigned long number = turn++;
     kernel = &what;
@@ -258,19 +259,19 @@ std::string run(const Kernel &what, Index grid, Index block, void *const *argume
     grid_size = grid;
     block_size = block;
     thread_count = block.count();
-    failure.clear();
+    failure = {};
 
-    struct sigaction handler = {}, before[4];
+    struct sigaction handler = {}, before[3];
     handler.sa_handler = on_signal;
     // As it never comes back from the handler, the next signal must not be held up.
     handler.sa_flags = SA_NODEFER | SA_ONSTACK;
-    const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-    for (int i = 0; i < 4; i++)
+    const int signals[] = {SIGSEGV, SIGBUS, SIGFPE};
+    for (int i = 0; i < 3; i++)
         sigaction(signals[i], &handler, &before[i]);
 
-    for (unsigned z = 0; z < grid.z && failure.empty(); z++)
-        for (unsigned y = 0; y < grid.y && failure.empty(); y++)
-            for (unsigned x = 0; x < grid.x && failure.empty(); x++) {
+    for (unsigned z = 0; z < grid.z && !failure.error; z++)
+        for (unsigned y = 0; y < grid.y && !failure.error; y++)
+            for (unsigned x = 0; x < grid.x && !failure.error; x++) {
                 block_index = {x, y, z};
                 backwards = number++ % 2;
                 if (what.shared_begin)
@@ -278,9 +279,9 @@ std::string run(const Kernel &what, Index grid, Index block, void *const *argume
                 run_block();
             }
 
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         sigaction(signals[i], &before[i], nullptr);
-    if (!failure.empty()) {
+    if (failure.error) {
         idle.clear();
         for (Fiber *fiber : fibers) {
             rewind(fiber);
@@ -291,3 +292,48 @@ std::string run(const Kernel &what, Index grid, Index block, void *const *argume
 }
 
 } // namespace standin
+
+// The kernels are compiled with checks: of every access to memory, for which these are called, ...
+static void check(const char *does, const void *at, size_t count) {
+    if (__builtin_expect(standin::may_touch(at, count), true))
+        return;
+    char text[64];
+    snprintf(text, sizeof text, " %s %zu bytes at %p, ", does, count, at);
+    standin::fail(standin::ILLEGAL_ADDRESS, text + standin::what_is_at(at));
+}
+
+#define ACCESS(SIZE)                                                                                          \
+    HOOK void __asan_load##SIZE##_noabort(const void *at) { check("reads", at, SIZE); }                       \
+    HOOK void __asan_store##SIZE##_noabort(const void *at) { check("writes", at, SIZE); }
+#define HOOK extern "C" __attribute__((visibility("hidden")))
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
+HOOK void __asan_loadN_noabort(const void *at, size_t count) { check("reads", at, count); }
+HOOK void __asan_storeN_noabort(const void *at, size_t count) { check("writes", at, count); }
+HOOK void __asan_handle_no_return() {}
+HOOK void __asan_before_dynamic_init(const char *) {}
+HOOK void __asan_after_dynamic_init() {}
+
+// ... and of alignment and indices, whose failures come here.
+struct Source {
+    const char *file;
+    unsigned line, column;
+};
+
+static std::string at(const Source *source) {
+    const char *slash = strrchr(source->file, '/');
+    return std::string(" at ") + (slash ? slash + 1 : source->file) + ":" + std::to_string(source->line);
+}
+
+HOOK void __ubsan_handle_type_mismatch_v1(const Source *source, void *address) {
+    char text[64];
+    snprintf(text, sizeof text, ": %p is misaligned for what is read or written there", address);
+    standin::fail(standin::MISALIGNED_ADDRESS, at(source) + text);
+}
+
+HOOK void __ubsan_handle_out_of_bounds(const Source *source, size_t index) {
+    standin::fail(standin::ILLEGAL_ADDRESS, at(source) + ": index " + std::to_string(static_cast<long>(index)) + " is outside of its array");
+}

@@ -1,12 +1,13 @@
 // The CUDA driver's interface, on the CPU: memory, streams, events, capture, graphs, launches.
 //
 // It is for finding mistakes, so it is lazy and strict. Work waits in its stream until somebody synchronises: what should have been
-// waited for and was not has not happened. Memory is full of NaN before it is written and after it is freed, has guards around it,
-// and is not given out again soon. Where it is not known what the real driver does, a comment says so.
+// waited for and was not has not happened. Memory is full of NaN before it is written, and is not given out again soon after it is
+// freed; what is allocated now is known to the byte. Where it is not known what the real driver does, a comment says so.
 
 #include "driver.h"
 #include "kernel.h"
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <thread>
 #include <vector>
 
@@ -22,11 +24,16 @@ namespace standin {
 
 std::mutex everything;
 
+template <class T> static T *reserve(size_t count) {
+    return static_cast<T *>(mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+}
+char *const arena = reserve<char>(ARENA);
+uint16_t *const allocated = reserve<uint16_t>(ARENA / GRANULE + 1);
+
 namespace {
 
-constexpr size_t GUARD = 64, ALIGNMENT = 256; // as the real driver aligns
-constexpr unsigned char POISON = 0xff;        // NaN, and no index into anything
-constexpr size_t QUARANTINE = 256 << 20, MOST_QUEUED = 4096;
+constexpr unsigned char POISON = 0xff; // NaN, and no index into anything
+constexpr size_t QUARANTINE = 64 << 20, MOST_IN_QUARANTINE = 1000, MOST_QUEUED = 4096;
 
 CUresult sticky = CUDA_SUCCESS;
 
@@ -36,8 +43,8 @@ CUresult sticky = CUDA_SUCCESS;
 struct Graph;
 
 struct Block {
-    char *memory, *base; // `base` is what the program knows
-    size_t size, whole;
+    char *base;
+    size_t size, whole; // with what is left free behind it
     bool owned = true;  // as the program sees it: allocated, and not given to a free
     bool live = false;  // as the device sees it, whose work comes later
     bool pinned = false;
@@ -50,12 +57,8 @@ std::map<uintptr_t, BlockPtr> blocks; // by base, the freed ones too while in qu
 std::deque<BlockPtr> quarantine;
 size_t quarantined = 0;
 
-bool is_filled(const char *from, const char *to) {
-    for (; from < to; from++)
-        if (static_cast<unsigned char>(*from) != POISON)
-            return false;
-    return true;
-}
+std::multimap<size_t, char *> spare; // by size
+size_t taken = 0;
 
 // The block in which or at whose end `at` is.
 BlockPtr block_at(const void *at) {
@@ -74,12 +77,16 @@ BlockPtr block_of(CUdeviceptr pointer) {
 BlockPtr new_block(size_t size) {
     auto block = std::make_shared<Block>();
     block->size = size;
-    block->whole = ALIGNMENT + (size + GUARD + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    block->memory = static_cast<char *>(aligned_alloc(ALIGNMENT, block->whole));
-    if (!block->memory)
+    block->whole = ((size + GRANULE - 1) / GRANULE + 1) * GRANULE;
+    if (const auto found = spare.find(block->whole); found != spare.end()) {
+        block->base = found->second;
+        spare.erase(found);
+    } else if (size <= ARENA && taken + block->whole <= ARENA) {
+        block->base = arena + taken;
+        taken += block->whole;
+    } else {
         return nullptr;
-    memset(block->memory, POISON, block->whole);
-    block->base = block->memory + ALIGNMENT;
+    }
     blocks[reinterpret_cast<uintptr_t>(block->base)] = block;
     return block;
 }
@@ -90,40 +97,43 @@ std::string name(const Block &block) {
     return text;
 }
 
-void release_quarantine(size_t limit) {
-    for (size_t left = quarantine.size(); left > 0 && quarantined > limit; left--) {
+void release_quarantine() {
+    for (size_t left = quarantine.size(); left > 0 && (quarantined > QUARANTINE || quarantine.size() > MOST_IN_QUARANTINE); left--) {
         BlockPtr block = quarantine.front();
         quarantine.pop_front();
-        if (block->live || !block->graph.expired()) { // a graph may allocate it again
-            quarantine.push_back(block);
-            continue;
-        }
         quarantined -= block->whole;
-        if (!is_filled(block->base, block->base + block->size))
-            sticky = report(CUDA_ERROR_ILLEGAL_ADDRESS, name(*block) + " was written to after it was freed");
         blocks.erase(reinterpret_cast<uintptr_t>(block->base));
-        free(block->memory);
+        spare.emplace(block->whole, block->base);
     }
+}
+
+void put_into_quarantine(const BlockPtr &block) {
+    quarantined += block->whole;
+    quarantine.push_back(block);
+    release_quarantine();
+}
+
+void set_live(Block &block, bool is_live) {
+    block.live = is_live;
+    memset(block.base, POISON, block.size);
+    uint16_t *bytes = allocated + (block.base - arena) / ptrdiff_t(GRANULE);
+    for (size_t left = block.size; left > 0; left -= std::min(left, GRANULE))
+        *bytes++ = is_live ? uint16_t(std::min(left, GRANULE)) : 0;
 }
 
 CUresult begin_life(const BlockPtr &block) {
     if (block->live)
         return report(CUDA_ERROR_LAUNCH_FAILED, "a graph allocates " + name(*block) + " while it is still allocated");
-    memset(block->base, POISON, block->size);
-    block->live = true;
+    set_live(*block, true);
     return CUDA_SUCCESS;
 }
 
 CUresult end_life(const BlockPtr &block) {
     if (!block->live)
         return report(CUDA_ERROR_ILLEGAL_ADDRESS, name(*block) + " is freed where it is not allocated, in the order of the streams");
-    block->live = false;
-    memset(block->base, POISON, block->size);
-    if (!block->of_graph) {
-        quarantined += block->whole;
-        quarantine.push_back(block);
-        release_quarantine(QUARANTINE);
-    }
+    set_live(*block, false);
+    if (block->graph.expired()) // else its graph may allocate it again
+        put_into_quarantine(block);
     return CUDA_SUCCESS;
 }
 
@@ -140,10 +150,8 @@ struct Graph {
     bool instantiated = false;
     ~Graph() {
         for (const MemoryNode &node : memory)
-            if (!node.is_free && !node.block->live) {
-                quarantined += node.block->whole;
-                quarantine.push_back(node.block);
-            }
+            if (!node.is_free && !node.block->live)
+                put_into_quarantine(node.block);
     }
 };
 
@@ -295,13 +303,15 @@ CUresult check_range(const char *who, const void *at, size_t count) {
                                                                   : "more than " + name(*block)));
 }
 
-CUresult check_guards(const char *who) {
-    for (const auto &[at, block] : blocks) {
-        const char *end = block->base + block->size;
-        if (!is_filled(block->base - GUARD, block->base) || !is_filled(end, end + GUARD))
-            return report(CUDA_ERROR_ILLEGAL_ADDRESS, std::string(who) + " wrote outside of " + name(*block));
-    }
-    return CUDA_SUCCESS;
+std::string what_is_at(const void *at) {
+    const auto after = blocks.upper_bound(reinterpret_cast<uintptr_t>(at));
+    if (after == blocks.begin())
+        return "where nothing was ever allocated";
+    const Block &block = *std::prev(after)->second;
+    const ptrdiff_t behind = static_cast<const char *>(at) - (block.base + block.size);
+    return behind >= 0     ? std::to_string(behind) + " bytes behind the end of " + name(block)
+           : !block.live   ? "in " + name(block) + ", which is freed, or not yet there in the order of the streams"
+                           : "over the end of " + name(block);
 }
 
 namespace {
@@ -314,13 +324,14 @@ std::map<std::string, Kernel> &kernels() {
     return all;
 }
 
-struct Module {
-    std::string ptx;
-};
-
 struct Function {
     Kernel *kernel;
     unsigned most_threads;
+};
+
+struct Module {
+    std::string ptx;
+    std::map<std::string, Function> functions; // those that were asked for
 };
 
 // What a launch passes: the values, copied at the call.
@@ -347,9 +358,7 @@ CUresult check_pointers(const Kernel &kernel, const Arguments &arguments) {
                 char text[64];
                 snprintf(text, sizeof text, ", parameter %zu: %p is ", i, word);
                 return report(CUDA_ERROR_ILLEGAL_ADDRESS,
-                              std::string(kernel.name) + text +
-                                  (block ? "in " + name(*block) + ", which is freed, or not yet there in the order of the streams"
-                                         : "no memory of the device"));
+                              std::string(kernel.name) + text + (block ? what_is_at(word) : "no memory of the device"));
             }
         }
     }
@@ -363,10 +372,10 @@ CUresult run_kernel(Kernel &kernel, Index grid, Index block, const Arguments &ar
     for (const auto &value : arguments.values)
         pointers.push_back(const_cast<char *>(value.data()));
     kernel.launches++;
-    const std::string failure = run(kernel, grid, block, pointers.data());
-    if (!failure.empty())
-        return report(CUDA_ERROR_LAUNCH_FAILED, std::string(kernel.name) + ": " + failure);
-    return check_guards(kernel.name);
+    const Failure failure = run(kernel, grid, block, pointers.data());
+    if (failure.error)
+        return report(CUresult(failure.error), std::string(kernel.name) + ": " + failure.what);
+    return CUDA_SUCCESS;
 }
 
 // With STANDIN_LOG set, the kernels and how often they ran are appended to that file.
@@ -456,7 +465,8 @@ static const std::map<int, const char *> NAMES = {
     {0, "CUDA_SUCCESS"}, {1, "CUDA_ERROR_INVALID_VALUE"}, {2, "CUDA_ERROR_OUT_OF_MEMORY"}, {101, "CUDA_ERROR_INVALID_DEVICE"},
     {201, "CUDA_ERROR_INVALID_CONTEXT"}, {218, "CUDA_ERROR_INVALID_PTX"}, {400, "CUDA_ERROR_INVALID_HANDLE"},
     {401, "CUDA_ERROR_ILLEGAL_STATE"}, {500, "CUDA_ERROR_NOT_FOUND"}, {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-    {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}, {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"},
+    {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}, {710, "CUDA_ERROR_ASSERT"}, {716, "CUDA_ERROR_MISALIGNED_ADDRESS"},
+    {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"},
     {900, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}, {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
     {902, "CUDA_ERROR_STREAM_CAPTURE_MERGE"}, {903, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED"},
     {904, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED"}, {905, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION"},
@@ -779,12 +789,16 @@ API CUresult cuModuleLoadData(Module **module, const void *image) {
     const auto *text = static_cast<const char *>(image);
     if (!strstr(text, ".entry"))
         return report(CUDA_ERROR_INVALID_PTX, "a module that is no PTX");
-    *module = new Module{text};
+    *module = new Module{text, {}};
     return CUDA_SUCCESS;
 }
 API CUresult cuModuleUnload(Module *) { return CUDA_SUCCESS; } // its functions may still be queued
 API CUresult cuModuleGetFunction(Function **function, Module *module, const char *name) {
     BEGIN
+    if (const auto found = module->functions.find(name); found != module->functions.end()) {
+        *function = &found->second;
+        return CUDA_SUCCESS;
+    }
     const size_t entry = module->ptx.find(std::string(".entry ") + name + "(");
     if (entry == std::string::npos)
         return report(CUDA_ERROR_NOT_FOUND, std::string("the module has no kernel ") + name);
@@ -794,7 +808,7 @@ API CUresult cuModuleGetFunction(Function **function, Module *module, const char
     const std::string head = module->ptx.substr(entry, module->ptx.find('{', entry) - entry);
     const size_t limit = head.find(".maxntid");
     const unsigned most = limit == std::string::npos ? 1024 : unsigned(atoi(head.c_str() + limit + strlen(".maxntid")));
-    *function = new Function{&known->second, most};
+    *function = &(module->functions[name] = Function{&known->second, most});
     return CUDA_SUCCESS;
 }
 API CUresult cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
@@ -850,19 +864,16 @@ API CUresult cuStreamEndCapture(void *handle, std::shared_ptr<Graph> **graph) {
     Stream *stream = stream_of(handle);
     if (!stream || !stream->capture)
         return report(CUDA_ERROR_ILLEGAL_STATE, "the end of a capture that did not begin");
-    const std::unique_ptr<Capture> capture(stream->capture);
-    if (capture->mode != RELAXED && capture->thread != std::this_thread::get_id()) {
-        (void)const_cast<std::unique_ptr<Capture> &>(capture).release();
+    Capture *ending = stream->capture;
+    if (ending->mode != RELAXED && ending->thread != std::this_thread::get_id())
         return report(CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD, "a capture ends in another thread than it began");
-    }
-    if (capture->origin != stream) {
-        (void)const_cast<std::unique_ptr<Capture> &>(capture).release();
+    if (ending->origin != stream)
         return report(CUDA_ERROR_STREAM_CAPTURE_UNMATCHED, "a capture ends in another stream than it began");
-    }
-    captures.erase(capture.get());
+    const std::unique_ptr<Capture> capture(ending);
+    captures.erase(ending);
     bool is_joined = true;
     for (Stream *other : streams)
-        if (other->capture == capture.get()) {
+        if (other->capture == ending) {
             is_joined = is_joined && (other == stream || other->is_joined);
             other->capture = nullptr;
         }

@@ -59,7 +59,5 @@ CUresult allowed_in_capture(const char *call);
 
 // Whether `count` bytes from `at` on are memory that is there when work runs.
 CUresult check_range(const char *who, const void *at, size_t count);
-// Whether nothing was written beside the allocations.
-CUresult check_guards(const char *who);
 
 } // namespace standin

@@ -41,8 +41,30 @@ template <class... P, void (*F)(P...)> struct Entry<F> {
     static void call(void *const *arguments) { call_with(arguments, std::index_sequence_for<P...>()); }
 };
 
-// Runs all blocks; gives what went wrong, or nothing.
-std::string run(const Kernel &kernel, Index grid, Index block, void *const *arguments);
+// What went wrong in a kernel, and the driver's error for it.
+struct Failure {
+    int error = 0;
+    std::string what;
+};
+
+// Runs all blocks, up to the first that fails.
+Failure run(const Kernel &kernel, Index grid, Index block, void *const *arguments);
+
+// All memory of the device lies in one place, and of each granule is known how many bytes are allocated now.
+constexpr size_t ARENA = size_t(64) << 30, GRANULE = 256;
+extern char *const arena;
+extern uint16_t *const allocated;
+
+// Whether a kernel may read or write there: memory of the device as far as it is allocated, and everything of its own.
+inline bool may_touch(const void *at, size_t count) {
+    const size_t offset = size_t(static_cast<const char *>(at) - arena), granule = offset / GRANULE, in_granule = offset % GRANULE;
+    if (offset >= ARENA || in_granule + count <= allocated[granule])
+        return true;
+    // Over the end of a whole granule.
+    return allocated[granule] == GRANULE && in_granule + count - GRANULE <= allocated[granule + 1];
+}
+// Says it of an address that may not be touched.
+std::string what_is_at(const void *at);
 
 // Called by kernels.
 void block_barrier_slow(const char *file, int line);

@@ -49,6 +49,8 @@ pub struct Discriminator {
     spectral: Option<Spectral>,
     /// What is taken from every input, `(in,)`, under its name: see [`Discriminator::with_center`].
     center: Vec<(String, Var)>,
+    /// See [`Discriminator::with_unit_pixels`].
+    unit_pixels: bool,
 }
 
 impl Discriminator {
@@ -57,8 +59,21 @@ impl Discriminator {
     /// # Errors
     /// When a width is 0, the network is too large, or the device has no room.
     pub fn new(config: DiscriminatorConfig, seed: u64, device: &Device) -> Result<Self> {
-        let mlp = Mlp::new(config.mlp(), seed, 1, device)?;
-        Ok(Self { config, mlp, spectral: None, center: Vec::new() })
+        Self::with_range(config, None, seed, device)
+    }
+
+    /// The same, but with weights uniform in `±range` and biases of 0 where there is a range, positive and finite.
+    ///
+    /// # Errors
+    /// Those of [`Discriminator::new`].
+    pub fn with_range(
+        config: DiscriminatorConfig,
+        range: Option<f64>,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let mlp = Mlp::new(config.mlp(), range, seed, 1, device)?;
+        Ok(Self { config, mlp, spectral: None, center: Vec::new(), unit_pixels: false })
     }
 
     /// The same network, with spectral normalisation from now on: each weight is divided by its largest singular value, so that the
@@ -83,6 +98,40 @@ impl Discriminator {
         let weight = &self.mlp.layers()[0].weight;
         self.center = vec![("center".into(), Var::zeros(weight.dim(1)?, weight.dtype(), weight.device())?)];
         Ok(self)
+    }
+
+    /// The network that begins, and learns by gradient descent, as this one would with images in `[0, 1]`: black, and a pixel that is
+    /// dropped, is 0.
+    ///
+    /// The images stay in `[-1, 1]`, and -1 is taken from them, as by [`Discriminator::with_center`]. That makes them twice as large, and the
+    /// first weights half those of the network for `[0, 1]`. Their gradients are twice as large, while half as large a step is due:
+    /// [`Network::of_parameters`] takes a quarter. What belongs to a label stays as it is. Spectral normalisation would undo it.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn with_unit_pixels(self) -> Result<Self> {
+        let mut network = self.with_center()?;
+        let black = Tensor::full(-1f32, network.pixels(), network.center[0].1.device())?;
+        network.center_on(&black)?;
+        let (_, weight) = &network.mlp.parameters()[0];
+        weight.set(&network.scale_pixels(weight, 0.5)?)?;
+        network.unit_pixels = true;
+        Ok(network)
+    }
+
+    /// Pixels of an image.
+    fn pixels(&self) -> usize {
+        self.config.mlp().widths[0] - self.config.classes
+    }
+
+    /// The first weight, or a gradient for it, `(out, in)`, with what belongs to pixels times `factor`.
+    fn scale_pixels(&self, weight: &Tensor, factor: f64) -> candle_core::Result<Tensor> {
+        let pixels = self.pixels();
+        let scaled = (weight.narrow(1, 0, pixels)? * factor)?;
+        match self.config.classes {
+            0 => Ok(scaled),
+            classes => Tensor::cat(&[scaled, weight.narrow(1, pixels, classes)?], 1),
+        }
     }
 
     /// The shape.
@@ -168,7 +217,7 @@ impl Discriminator {
                 Some(DiscriminatorConfig::new(hidden, weights::image_of(*pixels)))
             },
             DiscriminatorConfig::mlp,
-            |config, mlp| Self { config, mlp, spectral: None, center: Vec::new() },
+            |config, mlp| Self { config, mlp, spectral: None, center: Vec::new(), unit_pixels: false },
         )
     }
 }
@@ -216,10 +265,13 @@ impl Network for Discriminator {
 
     fn can_be_recorded(&self) -> bool {
         // Normalised weights are new tensors each time.
-        self.spectral.is_none() && self.mlp.can_be_recorded()
+        self.spectral.is_none()
     }
 
-    fn of_parameters(&self, gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
+    fn of_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
+        if let (true, Some(first)) = (self.unit_pixels, gradients.first_mut()) {
+            *first = self.scale_pixels(first, 0.25)?;
+        }
         match &self.spectral {
             None => Ok(gradients),
             Some(spectral) => spectral.of_parameters(gradients),

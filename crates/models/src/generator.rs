@@ -61,6 +61,8 @@ impl GeneratorConfig {
 pub struct Generator {
     config: GeneratorConfig,
     mlp: Mlp,
+    /// See [`Generator::with_unit_pixels`].
+    unit_pixels: bool,
 }
 
 /// How many images [`Generator::generate`] makes in one pass: a whole number of the rows, 4, 6 or 24, that a matrix product takes
@@ -73,8 +75,36 @@ impl Generator {
     /// # Errors
     /// When a width is 0, the network is too large, or the device has no room.
     pub fn new(config: GeneratorConfig, seed: u64, device: &Device) -> Result<Self> {
-        let mlp = Mlp::new(config.mlp(), seed, 0, device)?;
-        Ok(Self { config, mlp })
+        Self::with_range(config, None, seed, device)
+    }
+
+    /// The same, but with weights uniform in `±range` and biases of 0 where there is a range, positive and finite.
+    ///
+    /// # Errors
+    /// Those of [`Generator::new`].
+    pub fn with_range(
+        config: GeneratorConfig,
+        range: Option<f64>,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let mlp = Mlp::new(config.mlp(), range, seed, 0, device)?;
+        Ok(Self { config, mlp, unit_pixels: false })
+    }
+
+    /// The network that begins, and learns by gradient descent, as this one would with pixels in `[0, 1]` and a sigmoid at its end.
+    ///
+    /// The pixels stay in `[-1, 1]`. Since `tanh(y / 2) = 2 sigmoid(y) - 1`, the last weights and biases are half those of the network with a
+    /// sigmoid. Their gradients are twice as large, while half as large a step is due: [`Network::of_parameters`] takes a quarter.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn with_unit_pixels(mut self) -> Result<Self> {
+        for (_, parameter) in self.mlp.parameters().iter().rev().take(2) {
+            parameter.set(&(parameter.as_tensor() * 0.5)?)?;
+        }
+        self.unit_pixels = true;
+        Ok(self)
     }
 
     /// The shape.
@@ -109,7 +139,7 @@ impl Generator {
             }
         }
         let mlp = Mlp::from_parameters(self.config.mlp(), parameters.to_vec());
-        Ok(Self { config: self.config.clone(), mlp })
+        Ok(Self { config: self.config.clone(), mlp, unit_pixels: self.unit_pixels })
     }
 
     /// Latents `(N, latent)`, from the distribution of the configuration in training -> images `(N, rows * columns)` f32 in
@@ -233,7 +263,7 @@ impl Generator {
                 Some(GeneratorConfig::new(*latent, hidden, weights::image_of(*pixels)))
             },
             GeneratorConfig::mlp,
-            |config, mlp| Self { config, mlp },
+            |config, mlp| Self { config, mlp, unit_pixels: false },
         )
     }
 }
@@ -250,6 +280,15 @@ impl Network for Generator {
     }
 
     fn can_be_recorded(&self) -> bool {
-        self.mlp.can_be_recorded()
+        true
+    }
+
+    fn of_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
+        if self.unit_pixels {
+            for gradient in gradients.iter_mut().rev().take(2) {
+                *gradient = (&*gradient * 0.25)?;
+            }
+        }
+        Ok(gradients)
     }
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 /// What the latents of numbered samples are drawn from: [`Stream`]s of this domain.
 pub const SAMPLES: u32 = 0x5341_4d50;
 
+const SQRT_3: f32 = 1.732_050_8;
+
 /// What the components of a latent vector are drawn from, each on its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -13,7 +15,8 @@ pub enum LatentDistribution {
     /// Normal with mean 0 and variance 1.
     #[default]
     Normal,
-    /// Uniform in `[-1, 1)`.
+    /// Uniform in `[-sqrt(3), sqrt(3))`, with mean 0 and variance 1 as well: the range of the code of Goodfellow et al. (NeurIPS 2014),
+    /// <https://github.com/goodfeli/adversarial>.
     Uniform,
 }
 
@@ -22,7 +25,7 @@ impl LatentDistribution {
     pub fn draw(self) -> Draw {
         match self {
             Self::Normal => Draw::Normal { deviation: 1. },
-            Self::Uniform => Draw::Uniform { low: -1., high: 1. },
+            Self::Uniform => Draw::Uniform { low: -f64::from(SQRT_3), high: f64::from(SQRT_3) },
         }
     }
 
@@ -30,7 +33,7 @@ impl LatentDistribution {
     pub fn fill(self, stream: &mut Stream, out: &mut [f32]) {
         match self {
             Self::Normal => stream.fill_normal(out),
-            Self::Uniform => out.iter_mut().for_each(|x| *x = stream.uniform_in(-1., 1.)),
+            Self::Uniform => out.iter_mut().for_each(|x| *x = stream.uniform_in(-SQRT_3, SQRT_3)),
         }
     }
 }

@@ -77,11 +77,18 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// Draws the weights as PyTorch's `nn.Linear` does: weights and biases uniform in `±1/sqrt(in)`.
+    /// Draws weights uniform in `±range`, with biases of 0; or, where there is no range, as PyTorch's `nn.Linear` does: weights and
+    /// biases uniform in `±1/sqrt(in)`.
     ///
     /// (Its `kaiming_uniform_(a=sqrt(5))` comes to that bound; `torch/nn/modules/linear.py`, `reset_parameters`.) The numbers are a
     /// function of `seed`, of which `network` this is, and of the parameter.
-    pub(crate) fn new(config: MlpConfig, seed: u64, network: u32, device: &Device) -> Result<Self> {
+    pub(crate) fn new(
+        config: MlpConfig,
+        range: Option<f64>,
+        seed: u64,
+        network: u32,
+        device: &Device,
+    ) -> Result<Self> {
         config.validate()?;
         let mut inputs = 1;
         let parameters = config
@@ -90,7 +97,11 @@ impl Mlp {
             .map(|(at, (name, shape))| {
                 // A bias follows its weight, and is drawn from the same range.
                 inputs = shape.get(1).copied().unwrap_or(inputs);
-                let bound = 1. / (inputs as f32).sqrt();
+                let bound = match range {
+                    None => 1. / (inputs as f32).sqrt(),
+                    Some(range) if shape.len() == 2 => range as f32,
+                    Some(_) => 0.,
+                };
                 let mut stream = Stream::new(seed, INITIAL_WEIGHTS, u64::from(network) << 32 | at as u64);
                 let count = shape.iter().product();
                 let values: Vec<f32> = (0..count).map(|_| stream.uniform_in(-bound, bound)).collect();
@@ -138,11 +149,6 @@ impl Mlp {
     /// The number of weights and biases.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|(_, var)| var.elem_count()).sum()
-    }
-
-    /// Whether all of it has kernels of its own: a maxout has not.
-    pub(crate) fn can_be_recorded(&self) -> bool {
-        self.layers.iter().all(|layer| !matches!(layer.activation, Activation::Maxout(_)))
     }
 
     /// `(B, input) -> (B, output)`

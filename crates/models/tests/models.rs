@@ -164,7 +164,34 @@ fn uniform_latents_and_maxout_survive_a_file() {
     assert_eq!(*again.config(), config);
     let latents = sample_latents(&[1, 2, 3], 64, LatentDistribution::Uniform, &CPU).unwrap();
     let latents = latents.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    assert!(latents.iter().all(|x| (-1. ..1.).contains(x)) && latents.iter().any(|x| x.abs() > 0.9));
+    assert!(latents.iter().all(|x| (-1.7321..1.7321).contains(x)) && latents.iter().any(|x| x.abs() > 1.6));
+}
+
+#[test]
+fn a_range_bounds_the_weights_and_leaves_the_biases_at_0() {
+    let config = DiscriminatorConfig {
+        activation: HiddenActivation::Maxout(2),
+        classes: 3,
+        ..DiscriminatorConfig::new(&[20, 10], [5, 6])
+    };
+    let drawn = Discriminator::with_range(config, Some(0.005), 0, &CPU).unwrap();
+    let values = |network: &Discriminator, number: usize| -> Vec<f32> {
+        network.parameters()[number].1.flatten_all().unwrap().to_vec1().unwrap()
+    };
+    for (number, (name, _)) in drawn.parameters().iter().enumerate() {
+        let largest = values(&drawn, number).into_iter().map(f32::abs).fold(0., f32::max);
+        let expected = if name.ends_with("bias") { 0. ..=0. } else { 0.004..=0.005 };
+        assert!(expected.contains(&largest), "{name}: {largest}");
+    }
+    // As for pixels of half the size: only what they are multiplied with changes, not what belongs to a label.
+    let unit = drawn.clone();
+    let before: Vec<_> = (0..6).map(|number| values(&drawn, number)).collect();
+    let unit = unit.with_unit_pixels().unwrap();
+    for (number, before) in before.into_iter().enumerate() {
+        let factor = |at: usize| if number == 0 && at % 33 < 30 { 0.5 } else { 1. };
+        let expected: Vec<_> = before.iter().enumerate().map(|(at, x)| x * factor(at)).collect();
+        assert_eq!(values(&unit, number), expected, "{number}");
+    }
 }
 
 /// What training works with, normalised and centered, and the file that is written are one function.

@@ -9,6 +9,7 @@ mod elements;
 mod graph;
 mod launch;
 mod layer;
+mod maxout;
 mod updates;
 mod workspace;
 
@@ -19,4 +20,5 @@ pub(crate) use clock::{draw, gather_one_hot, tick};
 pub(crate) use elements::{center, gather_normalize, join, mean_loss, multiply, times_slope};
 pub(crate) use launch::applies;
 pub(crate) use layer::{add_product, input_gradient, linear, parameter_gradients, tangent};
+pub(crate) use maxout::{select, spread, winners};
 pub(crate) use updates::update;

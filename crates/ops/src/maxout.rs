@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 
 use crate::cpu::{applies, slice};
 use crate::parallel::for_each_chunk;
-use crate::reference;
+use crate::{cuda, reference};
 
 const NAME: &str = "maxout";
 
@@ -14,6 +14,9 @@ const NAME: &str = "maxout";
 ///
 /// The callers have checked that the sizes fit, here and below.
 pub(crate) fn winners(z: &Tensor, pieces: usize) -> Result<Tensor> {
+    if cuda::applies(&[z]) {
+        return cuda::winners(&z.contiguous()?, pieces);
+    }
     match applies(&[z]) {
         true => z.contiguous()?.apply_op1_no_bwd(&Winners { pieces }),
         false => reference::winners(z, pieces),
@@ -22,6 +25,9 @@ pub(crate) fn winners(z: &Tensor, pieces: usize) -> Result<Tensor> {
 
 /// What stands where the winner does: `(B, units * pieces), (B, units) u8 -> (B, units)`. Its gradient is [`spread`].
 pub(crate) fn select(z: &Tensor, winners: &Tensor) -> Result<Tensor> {
+    if cuda::applies(&[z]) && !z.track_op() {
+        return cuda::select(&z.contiguous()?, &winners.contiguous()?);
+    }
     match applies(&[z]) {
         true => z.contiguous()?.apply_op2(&winners.contiguous()?, Select),
         false => reference::select(z, winners),
@@ -30,6 +36,9 @@ pub(crate) fn select(z: &Tensor, winners: &Tensor) -> Result<Tensor> {
 
 /// `y` where the winner stands, and 0 elsewhere: `(B, units), (B, units) u8 -> (B, units * pieces)`.
 pub(crate) fn spread(y: &Tensor, winners: &Tensor, pieces: usize) -> Result<Tensor> {
+    if cuda::applies(&[y]) {
+        return cuda::spread(&y.contiguous()?, &winners.contiguous()?, pieces);
+    }
     match applies(&[y]) {
         true => y.contiguous()?.apply_op2_no_bwd(&winners.contiguous()?, &Spread { pieces }),
         false => reference::spread(y, winners, pieces),

@@ -27,13 +27,19 @@ impl Gan {
     /// When the recipe is out of its range, or the device has no room.
     pub fn new(recipe: &Recipe, image: [usize; 2], device: &Device) -> Result<Self> {
         recipe.validate()?;
-        let generator = Generator::new(recipe.generator(image), recipe.seed, device)?;
-        let mut discriminator = Discriminator::new(recipe.discriminator(image), recipe.seed, device)?;
+        let (seed, ranges) = (recipe.seed, [recipe.generator_range, recipe.discriminator_range]);
+        let mut generator = Generator::with_range(recipe.generator(image), ranges[0], seed, device)?;
+        let mut discriminator =
+            Discriminator::with_range(recipe.discriminator(image), ranges[1], seed, device)?;
         if recipe.spectral_norm {
-            discriminator = discriminator.with_spectral_norm(recipe.seed)?;
+            discriminator = discriminator.with_spectral_norm(seed)?;
         }
         if recipe.center {
             discriminator = discriminator.with_center()?;
+        }
+        if recipe.unit_pixels {
+            generator = generator.with_unit_pixels()?;
+            discriminator = discriminator.with_unit_pixels()?;
         }
         Self::from_networks(generator, discriminator, recipe)
     }

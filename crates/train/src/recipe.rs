@@ -51,6 +51,17 @@ pub struct Recipe {
     /// What is applied to each of them: `leaky-relu` if left out.
     #[serde(default)]
     pub discriminator_activation: HiddenActivation,
+    /// The initial weights of G are uniform in ± this, a positive number, and its biases 0; if left out, both are drawn as PyTorch's
+    /// `nn.Linear` does, in ± 1 over the root of a layer's inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_range: Option<f64>,
+    /// The same for D.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discriminator_range: Option<f64>,
+    /// Whether both begin and learn as if pixels were in `[0, 1]`, G ended in a sigmoid, and what D drops of an image were black;
+    /// `false` if left out, for `[-1, 1]`, tanh and grey. Instance noise and penalties refer to `[-1, 1]` either way.
+    #[serde(default)]
+    pub unit_pixels: bool,
     /// Whether the mean of the training images is taken from every image before D sees it: `false` if left out.
     #[serde(default)]
     pub center: bool,
@@ -261,12 +272,15 @@ impl Recipe {
         ] {
             ensure(!widths.contains(&0), field, "widths of at least 1", widths)?;
         }
-        let of_d = self.discriminator_learning_rate.unwrap_or(self.learning_rate);
         for (field, value) in [
-            ("learning_rate", self.learning_rate),
-            ("discriminator_learning_rate", of_d),
-            ("epsilon", self.epsilon),
+            ("generator_range", self.generator_range),
+            ("discriminator_range", self.discriminator_range),
+            ("learning_rate", Some(self.learning_rate)),
+            ("discriminator_learning_rate", self.discriminator_learning_rate),
+            ("epsilon", Some(self.epsilon)),
         ] {
+            // What is left out is not out of range.
+            let value = value.unwrap_or(1.);
             ensure(value > 0. && value.is_finite(), field, "a positive number", &value)?;
         }
         for (field, value) in [
@@ -324,6 +338,21 @@ impl Recipe {
             "Adam's momentum is beta1; momentum is that of sgd",
         )?;
         refuse(
+            self.unit_pixels && self.center,
+            "unit_pixels and center",
+            "one takes black from what D sees, the other the mean image: leave one of them out",
+        )?;
+        refuse(
+            self.unit_pixels && self.spectral_norm,
+            "unit_pixels and spectral_norm",
+            "spectral normalisation undoes the scale of D's first weights that unit_pixels chooses",
+        )?;
+        refuse(
+            self.unit_pixels && self.optimizer == Rule::Adam,
+            "unit_pixels and optimizer = \"adam\"",
+            "Adam's steps are as large for any scale of the gradients, by which unit_pixels works: it needs sgd",
+        )?;
+        refuse(
             self.schedule == Schedule::Constant && (self.learning_rate_end > 0. || self.schedule_from > 0.),
             "learning_rate_end or schedule_from and schedule = \"constant\"",
             "a constant rate does not come to another one: set schedule as well",
@@ -361,6 +390,8 @@ mod tests {
             ("learning_rate = 0.0003", "learning_rate = nan", "learning_rate"),
             ("beta2 = 0.999", "beta2 = 1.0", "beta2"),
             ("report_every = 300", "report_every = 0", "report_every"),
+            ("report_every = 300", "report_every = 300\ngenerator_range = 0.0", "generator_range"),
+            ("report_every = 300", "report_every = 300\ndiscriminator_range = inf", "discriminator_range"),
         ] {
             match Recipe::from_toml(&text.replace(from, to)) {
                 Err(Error::Field { field: found, .. }) => assert_eq!(found, field),
@@ -380,6 +411,9 @@ mod tests {
             ("loss = \"hinge\"\nlabel_smoothing = 0.1", "label_smoothing and loss"),
             ("r1_every = 4", "r1_every"),
             ("momentum = 0.5", "momentum and optimizer = \"adam\""),
+            ("unit_pixels = true\ncenter = true", "unit_pixels and center"),
+            ("unit_pixels = true\nspectral_norm = true", "unit_pixels and spectral_norm"),
+            ("unit_pixels = true", "unit_pixels and optimizer = \"adam\""),
             ("schedule_from = 0.5", "learning_rate_end or schedule_from and schedule = \"constant\""),
             ("schedule = \"exponential\"", "learning_rate_end and schedule = \"exponential\""),
         ] {

@@ -81,6 +81,8 @@ fn choices() -> [Recipe; 3] {
         epochs: 6,
         discriminator_steps: 2,
         discriminator_activation: HiddenActivation::Maxout(2),
+        generator_range: Some(0.1),
+        unit_pixels: true,
         loss: Loss::Wasserstein,
         gradient_penalty: 1.,
         input_dropout: 0.2,

@@ -46,8 +46,10 @@ fn recipes() -> Vec<(&'static str, Recipe)> {
             Recipe { classes: 3, discriminator_steps: 2, batch_size: 3, loss: Loss::Hinge, ..classic() },
         ),
         (
-            "gradient descent, dropout, uniform latents",
+            "gradient descent, maxout, dropout, uniform latents, as in [0, 1]",
             Recipe {
+                unit_pixels: true,
+                discriminator_activation: HiddenActivation::Maxout(3),
                 optimizer: Rule::Sgd,
                 momentum: 0.5,
                 learning_rate: 0.05,
@@ -70,12 +72,11 @@ fn recipes() -> Vec<(&'static str, Recipe)> {
             },
         ),
         (
-            "instance noise, normalised weights, maxout",
+            "instance noise, normalised weights",
             Recipe {
                 epochs: 1,
                 instance_noise: 0.3,
                 spectral_norm: true,
-                discriminator_activation: HiddenActivation::Maxout(2),
                 loss: Loss::LeastSquares,
                 ..classic()
             },

@@ -173,3 +173,66 @@ fn modules_of_ones_own_train_to_the_same_weights() {
         }
     }
 }
+
+/// Beside a generator that ends in a sigmoid, and a discriminator of pixels in [0, 1], written out and differentiated by candle.
+#[test]
+fn unit_pixels_are_as_if_they_were_in_0_to_1() {
+    use candle_nn::{Activation, VarBuilder, VarMap, linear, seq};
+    use ganlet_models::Autograd;
+    use ganlet_train::Rule;
+
+    let recipe = Recipe {
+        generator_range: Some(0.5),
+        discriminator_range: Some(0.3),
+        unit_pixels: true,
+        optimizer: Rule::Sgd,
+        learning_rate: 0.1,
+        momentum: 0.5,
+        ..recipe()
+    };
+    let mut ours = Gan::new(&recipe, [3, 4], &Device::Cpu).unwrap();
+
+    let variables = [VarMap::new(), VarMap::new()];
+    let [for_g, for_d] =
+        [0, 1].map(|network| VarBuilder::from_varmap(&variables[network], DType::F32, &Device::Cpu));
+    let generator = seq()
+        .add(linear(5, 9, for_g.pp(0)).unwrap())
+        .add(Activation::LeakyRelu(0.2))
+        .add(linear(9, 12, for_g.pp(2)).unwrap())
+        .add(Activation::Sigmoid)
+        .add_fn(|x| x.affine(2., -1.));
+    let discriminator = seq()
+        .add_fn(|x| x.affine(0.5, 0.5))
+        .add(linear(12, 8, for_d.pp(0)).unwrap())
+        .add(Activation::LeakyRelu(0.2))
+        .add(linear(8, 6, for_d.pp(2)).unwrap())
+        .add(Activation::LeakyRelu(0.2))
+        .add(linear(6, 1, for_d.pp(4)).unwrap());
+    // Beside pixels of half the size, weights are of twice the size.
+    let twice: [&[&str]; 2] = [&["2.weight", "2.bias"], &["0.weight"]];
+    let as_if = |gan: &Gan| -> Vec<(usize, String, Tensor)> {
+        let networks = [gan.generator.parameters(), gan.discriminator.parameters()];
+        let all = networks.into_iter().enumerate().flat_map(|(network, all)| {
+            all.iter().map(move |(name, var)| {
+                let factor = if twice[network].contains(&name.as_str()) { 2. } else { 1. };
+                (network, name.clone(), (var.as_tensor() * factor).unwrap())
+            })
+        });
+        all.collect()
+    };
+    for (network, name, initial) in as_if(&ours) {
+        variables[network].data().lock().unwrap()[&name].set(&initial).unwrap();
+    }
+    let [generator, discriminator] = [(generator, 0), (discriminator, 1)]
+        .map(|(module, network)| Autograd::new(module, &variables[network]));
+    let mut theirs = Gan::from_networks(generator, discriminator, &recipe).unwrap();
+
+    train(&mut ours, &images(), &recipe, &mut ()).unwrap();
+    train(&mut theirs, &images(), &recipe, &mut ()).unwrap();
+    for (network, name, ours) in as_if(&ours) {
+        let theirs = variables[network].data().lock().unwrap()[&name].as_tensor().clone();
+        let difference = (ours - theirs).unwrap().abs().unwrap();
+        let largest = difference.flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
+        assert!(largest < 1e-5, "{network} {name}: {largest}");
+    }
+}

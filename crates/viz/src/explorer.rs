@@ -30,7 +30,7 @@ const LEAST_BITS: u32 = 4;
 pub enum Latents {
     /// Standard normal.
     Normal,
-    /// Uniform in `[-1, 1)`.
+    /// Uniform in `[-sqrt(3), sqrt(3))`.
     Uniform,
 }
 

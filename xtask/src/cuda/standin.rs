@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-const PARTS: &[&str] = &["block", "driver", "blas"];
+const PARTS: &[&str] = &["block.cpp", "driver.cpp", "blas.cpp"];
 /// Of candle's kernels, which come with cargo: those for tensors. Half precision, convolutions and quantised models are left out.
-const CANDLES: &[&str] = &["affine", "binary", "cast", "fill", "indexing", "reduce", "ternary", "unary"];
+const CANDLES: &[&str] =
+    &["affine.cu", "binary.cu", "cast.cu", "fill.cu", "indexing.cu", "reduce.cu", "ternary.cu", "unary.cu"];
 /// CUDA headers that are included, and whose contents are in `device.h` as far as they are needed.
 const HEADERS: &[&str] = &["cuda.h", "cuda_fp16.h", "cuda_bf16.h", "cuda_fp8.h", "cuda/std/limits"];
-/// The names under which cudarc looks for its libraries. All are one file: they share their state.
+const FILE: &str = "libstandin.so";
+/// The names under which cudarc looks for its libraries. All are that one file: they share their state.
 const NAMES: &[&str] = &["libcuda.so", "libcublas.so", "libcublasLt.so", "libcurand.so", "libnvrtc.so"];
 
 /// A product and a sum stay two roundings, and memory may be read as other types than it was written.
@@ -28,78 +30,129 @@ const FLAGS: &[&str] = &[
     "-fPIC",
     "-fvisibility=hidden",
 ];
+/// Kernels have each access to memory checked by `block.cpp`: whether it is allocated, aligned, and within its array.
+/// Made for the Linux kernel, these checks bring no library of their own. The warnings are nvcc's.
+const KERNEL_FLAGS: &[&str] = &[
+    "-fsanitize=kernel-address,alignment,bounds",
+    "--param=asan-instrumentation-with-call-threshold=0",
+    "--param=asan-stack=0",
+    "--param=asan-globals=0",
+    "-w",
+];
 
-/// Builds what is not up to date; gives the folder for `LD_LIBRARY_PATH`.
-///
-/// `extra` are options for the compiler.
-pub(super) fn build(extra: &[&str]) -> Outcome<PathBuf> {
+pub(super) struct StandIn {
+    /// The folder for `LD_LIBRARY_PATH`.
+    pub(super) library: PathBuf,
+    /// The program that tests the stand-in itself.
+    pub(super) tests: PathBuf,
+    /// The names of our kernels.
+    pub(super) kernels: Vec<String>,
+}
+
+/// Builds what is not up to date.
+pub(super) fn build() -> Outcome<StandIn> {
     let parts = root().join("xtask/standin");
-    let dir = folder().join(if extra.is_empty() { "standin" } else { "standin-sanitized" });
-    let (objects, headers, library) = (dir.join("objects"), dir.join("include"), dir.join("lib"));
+    let build =
+        Build { dir: folder().join("standin"), age: newest(&parts)?.max(modified(&this_program())), parts };
+    let library = build.dir.join("lib");
+    create(&library)?;
     for name in HEADERS {
-        let header = headers.join(name);
-        create_parent(&header)?;
+        let header = build.dir.join("include").join(name);
+        create(header.parent().unwrap_or(&build.dir))?;
         write_if_changed(&header, "")?;
     }
 
-    let candle = candle_kernels()?;
-    let ours = root().join("crates/ops/src/cuda");
-    let mut made = Vec::new();
-    for name in PARTS {
-        made.push((
-            parts.join(name).with_extension("cpp"),
-            objects.join(name).with_extension("o"),
-            newest(&parts)?,
-        ));
+    let mut objects = Vec::new();
+    for part in PARTS {
+        objects.push(build.object(&build.parts.join(part), build.age, &["-Wall", "-Wextra"])?);
     }
-    let candles = CANDLES.iter().map(|name| ("candle", candle.join(name).with_extension("cu")));
-    for (whose, source) in candles.chain(kernels_in(&ours)?.into_iter().map(|source| ("ours", source))) {
-        let stem = source.file_stem().and_then(OsStr::to_str).unwrap_or("kernels");
-        let module = format!("{whose}_{stem}");
-        let unit = objects.join(&module).with_extension("cpp");
-        let age = newest(source.parent().unwrap_or(&parts))?.max(newest(&parts)?);
-        create_parent(&unit)?;
-        let names = kernel_names(&source, &parts, &headers)?;
-        write_if_changed(&unit, &translation_unit(&module, &source, &names))?;
-        let age = age.max(modified(&unit).unwrap_or(age));
-        made.push((unit, objects.join(&module).with_extension("o"), age));
+    let mut of_tests = objects.clone();
+    of_tests.push(build.object(&build.parts.join("test.cpp"), build.age, &["-Wall", "-Wextra"])?);
+    of_tests.push(build.kernels("test", &build.parts.join("test.cu"))?.0);
+
+    let candle = candle_kernels()?;
+    for name in CANDLES {
+        objects.push(build.kernels("candle", &candle.join(name))?.0);
+    }
+    let mut kernels = Vec::new();
+    for source in files_in(&root().join("crates/ops/src/cuda"))?.iter().filter(|path| is_kernels(path)) {
+        let (object, names) = build.kernels("ours", source)?;
+        objects.push(object);
+        kernels.extend(names);
     }
 
-    let mut link = compiler(extra);
-    create_parent(&library.join("x"))?;
-    let shared = library.join("libstandin.so");
-    // Nothing may be missing, and each module's shared memory is to stay together under its name.
-    link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,nostart-stop-gc", "-o"]).arg(&shared);
-    let mut is_old = false;
-    for (source, object, age) in &made {
-        create_parent(object)?;
-        if modified(object).is_none_or(|compiled| compiled < *age) {
-            let mut compile = compiler(extra);
-            compile.arg("-c").arg(source).arg("-o").arg(object).arg("-I").arg(&parts).arg("-I").arg(&headers);
-            // Candle's kernels are what they are.
-            let warnings = if source.starts_with(&objects) { "-w" } else { "-Wall" };
-            command::run(compile.arg(warnings), NO_COMPILER)?;
-            is_old = true;
-        }
-        link.arg(object);
-    }
-    if is_old || !shared.exists() {
-        command::run(&mut link, NO_COMPILER)?;
-    }
+    // Nothing may be missing.
+    build.link(&library.join(FILE), &objects, &["-shared", "-Wl,-z,defs"])?;
+    let tests = build.dir.join("tests");
+    build.link(&tests, &of_tests, &["-pthread"])?;
     for name in NAMES {
-        let link = library.join(name);
-        if !link.exists() {
-            #[cfg(unix)]
-            std::os::unix::fs::symlink("libstandin.so", &link)
-                .map_err(|e| format!("could not make {}: {e}", link.display()))?;
+        let name = library.join(name);
+        #[cfg(unix)]
+        if !name.exists() {
+            std::os::unix::fs::symlink(FILE, &name)
+                .map_err(|e| format!("could not make {}: {e}", name.display()))?;
         }
     }
-    Ok(library)
+    Ok(StandIn { library, tests, kernels })
 }
 
-fn compiler(extra: &[&str]) -> Command {
+struct Build {
+    dir: PathBuf,
+    parts: PathBuf,
+    /// Of the newest part: what is older is out of date.
+    age: SystemTime,
+}
+
+impl Build {
+    /// Compiles `source`; gives the object file.
+    fn object(&self, source: &Path, age: SystemTime, flags: &[&str]) -> Outcome<PathBuf> {
+        let objects = self.dir.join("objects");
+        create(&objects)?;
+        let object = objects.join(source.file_name().unwrap_or(OsStr::new("unit"))).with_extension("o");
+        if modified(&object) < age {
+            let mut compile = compiler();
+            compile.args(flags).arg("-I").arg(&self.parts).arg("-I").arg(self.dir.join("include"));
+            command::run(compile.arg("-c").arg(source).arg("-o").arg(&object), NO_COMPILER)?;
+        }
+        Ok(object)
+    }
+
+    /// Compiles a file of kernels; gives the object file, and the kernels' names.
+    fn kernels(&self, whose: &str, source: &Path) -> Outcome<(PathBuf, Vec<String>)> {
+        let mut preprocess = compiler();
+        preprocess.args([
+            "-E",
+            "-P",
+            "-DSTANDIN_SCAN",
+            "-DSTANDIN_SHARED=",
+            "-x",
+            "c++",
+            "-include",
+            "device.h",
+        ]);
+        preprocess.arg("-I").arg(&self.parts).arg("-I").arg(self.dir.join("include")).arg(source);
+        let names = names_after(&command::read_quietly(&mut preprocess, NO_COMPILER)?, "__global__");
+
+        let module = format!("{whose}_{}", source.file_stem().and_then(OsStr::to_str).unwrap_or("kernels"));
+        let units = self.dir.join("units");
+        create(&units)?;
+        let unit = units.join(&module).with_extension("cpp");
+        write_if_changed(&unit, &translation_unit(&module, source, &names))?;
+        let age = self.age.max(newest(source.parent().unwrap_or(source))?).max(modified(&unit));
+        Ok((self.object(&unit, age, KERNEL_FLAGS)?, names))
+    }
+
+    fn link(&self, file: &Path, objects: &[PathBuf], flags: &[&str]) -> Outcome {
+        if objects.iter().any(|object| modified(object) > modified(file)) {
+            command::run(compiler().args(flags).args(objects).arg("-o").arg(file), NO_COMPILER)?;
+        }
+        Ok(())
+    }
+}
+
+fn compiler() -> Command {
     let mut compiler = Command::new("c++");
-    compiler.args(FLAGS).args(extra);
+    compiler.args(FLAGS);
     compiler
 }
 
@@ -122,31 +175,17 @@ fn translation_unit(module: &str, source: &Path, names: &[String]) -> String {
     text + "    return true;\n}();\n"
 }
 
-/// The names of the kernels in a source, those that macros make too.
-fn kernel_names(source: &Path, parts: &Path, headers: &Path) -> Outcome<Vec<String>> {
-    let mut preprocess = compiler(&[]);
-    preprocess
-        .args(["-E", "-P", "-DSTANDIN_SCAN", "-DSTANDIN_SHARED=", "-x", "c++", "-include"])
-        .arg(parts.join("device.h"));
-    let text =
-        command::read(preprocess.arg("-I").arg(headers).arg("-I").arg(parts).arg(source), NO_COMPILER)?;
-    Ok(names_after(&text, "__global__"))
-}
-
 /// After each `word` the name before the next parenthesis.
 fn names_after(text: &str, word: &str) -> Vec<String> {
     let name = |part: &str| {
-        let words = part.split('(').next()?.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.filter(|word| !word.is_empty()).next_back().map(String::from)
+        let mut words = part.split('(').next()?.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.rfind(|word| !word.is_empty()).map(String::from)
     };
     text.split(word).skip(1).filter_map(name).collect()
 }
 
-fn kernels_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let mut sources: Vec<_> =
-        files_in(folder)?.into_iter().filter(|path| path.extension() == Some(OsStr::new("cu"))).collect();
-    sources.sort();
-    Ok(sources)
+fn is_kernels(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("cu"))
 }
 
 /// Where cargo has the sources of candle's kernels.
@@ -174,25 +213,29 @@ fn candle_kernels() -> Outcome<PathBuf> {
 }
 
 fn files_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    match std::fs::read_dir(folder) {
-        Ok(entries) => Ok(entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(format!("could not list {}: {e}", folder.display()).into()),
-    }
+    let listed =
+        std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut files: Vec<_> = listed.map_err(|e| format!("could not list {}: {e}", folder.display()))?;
+    files.sort();
+    Ok(files)
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    path.metadata().ok()?.modified().ok()
+/// When it was written; for what is not there, long ago.
+fn modified(path: &Path) -> SystemTime {
+    path.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn newest(folder: &Path) -> Outcome<SystemTime> {
-    let times = files_in(folder)?.iter().filter_map(|path| modified(path)).max();
-    Ok(times.unwrap_or(SystemTime::UNIX_EPOCH))
+    Ok(files_in(folder)?.iter().map(|path| modified(path)).max().unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
-fn create_parent(path: &Path) -> Outcome {
-    let parent = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(parent).map_err(|e| format!("could not make {}: {e}", parent.display()).into())
+/// What is made here depends on this program too.
+fn this_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_default()
+}
+
+fn create(folder: &Path) -> Outcome {
+    std::fs::create_dir_all(folder).map_err(|e| format!("could not make {}: {e}", folder.display()).into())
 }
 
 fn write_if_changed(path: &Path, text: &str) -> Outcome {

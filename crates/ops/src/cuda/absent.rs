@@ -35,6 +35,9 @@ absent! {
     parameter_gradients(&[(&Tensor, &Tensor)]) -> Vec<LayerGradients>;
     add_product(&Tensor, &Tensor, &Tensor) -> ();
     multiply(&Tensor, &Tensor) -> Tensor;
+    winners(&Tensor, usize) -> Tensor;
+    select(&Tensor, &Tensor) -> Tensor;
+    spread(&Tensor, &Tensor, usize) -> Tensor;
     center(&Tensor, &Tensor) -> Tensor;
     join(&[Tensor]) -> Tensor;
     gather_normalize(&Tensor, &Tensor, Option<&Tensor>, usize) -> Tensor;

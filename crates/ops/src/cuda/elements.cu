@@ -30,6 +30,38 @@ extern "C" __global__ void multiply(const float *a, const float *b, float *out, 
         out[i] = a[i] * b[i];
 }
 
+// Which of `pieces` neighbours is the largest: the first of several; a NaN wins. One thread for each group of them.
+extern "C" __global__ void maxout_winners(const float *z, unsigned char *winners, unsigned count, unsigned pieces) {
+    const unsigned i = thread_number();
+    if (i >= count)
+        return;
+    const float *group = z + (unsigned long long)i * pieces;
+    float largest = group[0];
+    unsigned winner = 0;
+    for (unsigned piece = 1; piece < pieces; piece++)
+        if (group[piece] > largest || (isnan(group[piece]) && !isnan(largest))) {
+            largest = group[piece];
+            winner = piece;
+        }
+    winners[i] = winner;
+}
+
+// What stands where the winner does.
+extern "C" __global__ void maxout_select(const float *z, const unsigned char *winners, float *out, unsigned count,
+                                         unsigned pieces) {
+    const unsigned i = thread_number();
+    if (i < count)
+        out[i] = z[(unsigned long long)i * pieces + winners[i]];
+}
+
+// y where the winner stands and 0 elsewhere: `count` numbers of z.
+extern "C" __global__ void maxout_spread(const float *y, const unsigned char *winners, float *out, unsigned count,
+                                         unsigned pieces) {
+    const unsigned i = thread_number();
+    if (i < count)
+        out[i] = winners[i / pieces] == i % pieces ? y[i / pieces] : 0.f;
+}
+
 // x (count / width, width) less `center` (width,).
 extern "C" __global__ void center(const float *x, const float *center, float *out, unsigned count, unsigned width) {
     const unsigned i = thread_number();

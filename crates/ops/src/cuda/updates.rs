@@ -33,8 +33,9 @@ struct Numbers {
     column: u32,
 }
 
-// SAFETY: addresses and numbers, laid out as the kernels' structs.
+// SAFETY: addresses and numbers, laid out as the kernels' struct.
 unsafe impl DeviceRepr for Updates {}
+// SAFETY: the same.
 unsafe impl DeviceRepr for Numbers {}
 
 /// Updates all of these by one rule, whose numbers are those of the `row`, or else are copied from the host: that alone cannot be part of

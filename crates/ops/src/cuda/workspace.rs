@@ -37,13 +37,13 @@ impl Workspace {
         (result, CURRENT.take().unwrap_or_default())
     }
 
-    fn take(&mut self, shape: &Shape, device: &Device) -> Result<Tensor> {
+    fn take(&mut self, shape: &Shape, dtype: DType, device: &Device) -> Result<Tensor> {
         let Some(next) = &mut self.next else {
-            let new = new(shape, device)?;
+            let new = new(shape, dtype, device)?;
             self.tensors.push(new.clone());
             return Ok(new);
         };
-        let kept = self.tensors.get(*next).filter(|kept| kept.shape() == shape);
+        let kept = self.tensors.get(*next).filter(|kept| kept.shape() == shape && kept.dtype() == dtype);
         *next += 1;
         kept.cloned().ok_or_else(|| Error::msg("graph: the recorded work is not that of the rehearsal"))
     }
@@ -51,14 +51,19 @@ impl Workspace {
 
 /// An f32 tensor for a kernel to fill.
 pub(super) fn output(shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
+    output_of(DType::F32, shape, like)
+}
+
+/// The same of another dtype.
+pub(super) fn output_of(dtype: DType, shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
     let shape = shape.into();
     CURRENT.with_borrow_mut(|current| match current {
-        Some(workspace) => workspace.take(&shape, like.device()),
-        None => new(&shape, like.device()),
+        Some(workspace) => workspace.take(&shape, dtype, like.device()),
+        None => new(&shape, dtype, like.device()),
     })
 }
 
-fn new(shape: &Shape, device: &Device) -> Result<Tensor> {
+fn new(shape: &Shape, dtype: DType, device: &Device) -> Result<Tensor> {
     // SAFETY: nothing reads it before the kernel, which writes every element, has been queued.
-    unsafe { Tensor::empty(shape, DType::F32, device) }
+    unsafe { Tensor::empty(shape, dtype, device) }
 }

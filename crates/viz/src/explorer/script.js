@@ -84,7 +84,7 @@ const ganlet = (() => {
     const unit = word => (word >>> 8) / 2 ** 24;
     const out = new Float32Array(model.latent);
     if (model.latents === 'uniform') {
-      for (let i = 0; i < out.length; i++) out[i] = 2 * unit(block(i >> 2)[i & 3]) - 1;
+      for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(3) * (2 * unit(block(i >> 2)[i & 3]) - 1);
       return out;
     }
     // Two words of a block make two normal numbers (Box and Muller, 1958); 16 blocks lie side by side.
