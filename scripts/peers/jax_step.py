@@ -62,12 +62,14 @@ try:
 except ImportError as error:
     cannot_run(f"{error}: expected jax, optax and numpy for {sys.executable}: pip install jax optax numpy")
 
-jax.config.update("jax_default_matmul_precision", "highest")
+if options.device == "cuda":
+    jax.config.update("jax_default_matmul_precision", "highest")
 try:
     jax.devices()
 # Without the part for GPUs it fails with an assertion of its own.
 except (RuntimeError, AssertionError) as error:
-    cannot_run(f"--device {options.device}: JAX {jax.__version__} sees none: it takes jax[cuda13] and NVIDIA's driver; {error or 'it does not say why'}")
+    why = str(error) or "it does not say why"
+    cannot_run(f"--device {options.device}: JAX {jax.__version__} sees none, {why}: it takes jax[cuda13] and NVIDIA's driver")
 
 
 def spots():

@@ -7,9 +7,9 @@ best       the fakes of the D step detached, D's weights frozen in the G step, f
 compile    the same, both losses under torch.compile
 graph      best, the whole step recorded as a CUDA graph and replayed: batch and noise too; needs --device cuda
 
-All modes compute in f32 (no TF32), take their batches from u8 images in memory, in a fresh order each epoch, and read the losses once per
-interval, as Ganlet does. The images are made here: a bright spot of radius 7 in another place on each; or they are those of
-an IDX file, such as MNIST's train-images-idx3-ubyte.gz.
+All modes compute in f32 (no TF32), take their batches from u8 images in memory, in a fresh order each epoch, and read the
+losses once per interval, as Ganlet does. The images are made here: a bright spot of radius 7 in another place on each; or
+they are those of an IDX file, such as MNIST's train-images-idx3-ubyte.gz.
 
 usage:  pip install torch numpy
         python scripts/peers/torch_step.py published|best|compile|graph [--device cpu|cuda] [--threads N] [--hidden N]
@@ -55,8 +55,7 @@ on_gpu = options.device == "cuda"
 lean = options.mode != "published"
 torch.set_num_threads(options.threads)
 torch.manual_seed(0)
-# Tensors are made there from here on.
-torch.set_default_device(options.device)
+device = torch.device(options.device)
 
 
 def spots():
@@ -77,10 +76,10 @@ def network(widths, last):
     layers = []
     for inputs, outputs in zip(widths, widths[1:]):
         layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers[:-1], last)
+    return nn.Sequential(*layers[:-1], last).to(device)
 
 
-images = (read(options.images) if options.images else spots()).to(options.device)
+images = (read(options.images) if options.images else spots()).to(device)
 hidden = [options.hidden] * 2
 generator = network([LATENT, *hidden, SIDE * SIDE], nn.Tanh())
 discriminator = network([SIDE * SIDE, *hidden, 1], nn.Sigmoid())
@@ -92,7 +91,7 @@ if options.mode == "graph":
 generator_adam = torch.optim.Adam(generator.parameters(), **adam)
 discriminator_adam = torch.optim.Adam(discriminator.parameters(), **adam)
 bce = nn.BCELoss()
-ones, zeros = torch.ones(options.batch, 1), torch.zeros(options.batch, 1)
+ones, zeros = torch.ones(options.batch, 1, device=device), torch.zeros(options.batch, 1, device=device)
 
 
 def discriminator_loss(real, latents):
@@ -112,14 +111,14 @@ if options.mode == "compile":
 
 def step(indices):
     real = images[indices].float() * (2 / 255) - 1
-    d_loss = discriminator_loss(real, torch.randn(options.batch, LATENT))
+    d_loss = discriminator_loss(real, torch.randn(options.batch, LATENT, device=device))
     discriminator_adam.zero_grad()
     d_loss.backward()
     discriminator_adam.step()
 
     if lean:
         discriminator.requires_grad_(False)
-    g_loss = generator_loss(torch.randn(options.batch, LATENT))
+    g_loss = generator_loss(torch.randn(options.batch, LATENT, device=device))
     generator_adam.zero_grad()
     g_loss.backward()
     generator_adam.step()
@@ -130,7 +129,7 @@ def step(indices):
 
 def batches():
     while True:
-        order = torch.randperm(len(images))
+        order = torch.randperm(len(images), device=device)
         yield from order[: len(images) // options.batch * options.batch].split(options.batch)
 
 
@@ -142,8 +141,8 @@ class Recorded:
     """
 
     def __init__(self):
-        self.order = torch.randperm(len(images))
-        self.at = torch.arange(options.batch)
+        self.order = torch.randperm(len(images), device=device)
+        self.at = torch.arange(options.batch, device=device)
         self.left = len(images) // options.batch
         self.per_epoch = self.left
         # What is allocated or loaded once must be there before the recording; on a stream of its own.
@@ -167,8 +166,8 @@ class Recorded:
         return losses
 
     def begin(self):
-        self.order.copy_(torch.randperm(len(images)))
-        self.at.copy_(torch.arange(options.batch))
+        self.order.copy_(torch.randperm(len(images), device=device))
+        self.at.copy_(torch.arange(options.batch, device=device))
         self.left = self.per_epoch
 
     def __call__(self):
