@@ -34,7 +34,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-# All steps are of recipe `classic`, and losses are read once in as many steps by all. (Some 5 s for each process.)
+# All steps are of recipe `classic`, and losses are read once in as many steps by all.
 rounds='1 2 3' interval=300 intervals=30 size='--hidden 256 --batch 100'
 large='--hidden 4096 --batch 8192 --turn 14 --steps 140 --square 8192' training='--epochs 200'
 if [ $quick ]; then
