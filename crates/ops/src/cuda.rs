@@ -21,4 +21,4 @@ pub(crate) use elements::{center, gather_normalize, join, mean_loss, multiply, t
 pub(crate) use launch::applies;
 pub(crate) use layer::{add_product, input_gradient, linear, parameter_gradients, tangent};
 pub(crate) use maxout::{select, spread, winners};
-pub(crate) use updates::update;
+pub(crate) use updates::{first_not_finite, update};

@@ -54,6 +54,7 @@ mod cuda;
 #[path = "cuda/absent.rs"]
 mod cuda;
 mod dot;
+mod finite;
 mod input_gradient;
 mod join;
 mod joint;
@@ -83,6 +84,7 @@ pub use clock::{Clock, Draw, DrawFrom, Row};
 pub use cuda::open as open_gpu;
 #[cfg(feature = "cuda")]
 pub use cuda::{Graph, Rehearsal};
+pub use finite::first_not_finite;
 pub use input_gradient::InputGradientPass;
 pub use join::join;
 pub use linear::linear;

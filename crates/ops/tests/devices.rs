@@ -4,8 +4,8 @@ use candle_core::{Device, Result, Tensor, Var};
 use ganlet_ops::testing::devices;
 use ganlet_ops::{
     Activation, AdamStep, Layer, LossTerm, SgdStep, Term, Update, adam_step, adam_steps, average_step,
-    average_steps, bce_with_logits, center, denormalize, gather_normalize, join, linear, mean_loss, mlp,
-    mlp_with_dropout, normalize, sgd_step, sgd_steps, spectral_norm,
+    average_steps, bce_with_logits, center, denormalize, first_not_finite, gather_normalize, join, linear,
+    mean_loss, mlp, mlp_with_dropout, normalize, sgd_step, sgd_steps, spectral_norm,
 };
 
 fn tensor(shape: (usize, usize), device: &Device) -> Result<Tensor> {
@@ -202,6 +202,21 @@ fn several_at_once() -> Result<()> {
     for device in devices() {
         for (got, expected) in compute_several(&device)?.iter().zip(&expected) {
             assert_close("several", got, expected, 1e-6)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_first_tensor_that_is_no_number_is_found() -> Result<()> {
+    for device in devices() {
+        let mut tensors = (1..20).map(|i| tensor((i, 301 - i), &device)).collect::<Result<Vec<_>>>()?;
+        let first = |tensors: &[Tensor]| first_not_finite(&tensors.iter().collect::<Vec<_>>());
+        assert_eq!(first(&tensors)?, None);
+        for (at, wrong) in [(18, f32::NAN), (17, f32::NEG_INFINITY), (3, f32::INFINITY)] {
+            let (rows, columns) = tensors[at].dims2()?;
+            tensors[at].slice_set(&Tensor::full(wrong, (1, columns), &device)?, 0, rows - 1)?;
+            assert_eq!(first(&tensors)?, Some(at));
         }
     }
     Ok(())

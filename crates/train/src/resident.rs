@@ -28,7 +28,8 @@ enum Recorded {
     Never,
     /// It ran once, and what it needs is on the GPU.
     Rehearsed(Rehearsal),
-    Yes(Graph),
+    /// And what it leaves, in memory that each replay writes anew.
+    Yes(Graph, StepLosses),
 }
 
 impl Resident {
@@ -83,35 +84,34 @@ impl Resident {
         Ok(())
     }
 
-    /// The next step. What it leaves to be looked at is there only for those who say beforehand that they are `watching`.
+    /// The next step. What it leaves to be looked at is there until the next step.
     pub(crate) fn step<G: Network, D: Network>(
         &mut self,
         gan: &mut Gan<G, D>,
         recipe: &Recipe,
-        watching: bool,
-    ) -> Result<Option<StepLosses>> {
-        let kind = usize::from(recipe.r1 > 0. && gan.steps.is_multiple_of(recipe.r1_every));
-        if watching || !self.records {
-            return self.work(gan, recipe).map(Some);
+    ) -> Result<StepLosses> {
+        if !self.records {
+            return self.work(gan, recipe);
         }
-        let graph = match std::mem::replace(&mut self.recorded[kind], Recorded::Never) {
+        let kind = usize::from(recipe.r1 > 0. && gan.steps.is_multiple_of(recipe.r1_every));
+        let (graph, losses) = match std::mem::replace(&mut self.recorded[kind], Recorded::Never) {
             Recorded::Never => {
                 let (losses, rehearsal) = Graph::rehearse(&self.device, || self.work(gan, recipe))?;
                 self.recorded[kind] = Recorded::Rehearsed(rehearsal);
-                return Ok(Some(losses));
+                return Ok(losses);
             }
             // This counts the step as well that is replayed next.
             Recorded::Rehearsed(rehearsal) => {
-                Graph::record(&self.device, rehearsal, || self.work(gan, recipe).map(drop))?
+                Graph::record(&self.device, rehearsal, || self.work(gan, recipe))?
             }
-            Recorded::Yes(graph) => {
+            Recorded::Yes(graph, losses) => {
                 gan.counted(recipe);
-                graph
+                (graph, losses)
             }
         };
         graph.replay()?;
-        self.recorded[kind] = Recorded::Yes(graph);
-        Ok(None)
+        self.recorded[kind] = Recorded::Yes(graph, losses.clone());
+        Ok(losses)
     }
 
     /// A step as it is written, from nothing but what is on the GPU.

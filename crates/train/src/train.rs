@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Tensor, Var};
 use ganlet_models::{Network, one_hot};
-use ganlet_ops::gather_normalize;
+use ganlet_ops::{first_not_finite, gather_normalize};
 
 use crate::draw::{self, Noise};
 use crate::resident::Resident;
@@ -147,13 +147,9 @@ pub fn train_until<G: Network, D: Network>(
                 return Ok(());
             }
 
-            let next = gan.steps + 1;
-            let reported = next.is_multiple_of(recipe.report_every) || next == total;
             let losses = match &mut resident {
-                // On a GPU all that follows goes on without the host.
-                Some(resident) => {
-                    resident.step(gan, recipe, reported || next.is_multiple_of(steps_per_epoch))?
-                }
+                // On a GPU what follows goes on without the host.
+                Some(resident) => resident.step(gan, recipe)?,
                 None => {
                     // The batch: real images by the epoch's order, noise by the step.
                     let progress = gan.steps as f64 / total as f64;
@@ -161,17 +157,18 @@ pub fn train_until<G: Network, D: Network>(
                     let noise = Noise::new(recipe, gan.steps, progress, pixels, set.images.device())?;
 
                     // The step: D, then G.
-                    Some(step(gan, recipe, progress, &batch, &noise)?)
+                    step(gan, recipe, progress, &batch, &noise)?
                 }
             };
 
             // Whoever watches.
             observer.on_step(gan.steps);
-            unseen = losses;
-            if let (true, Some(losses)) = (reported, &unseen) {
-                let report = report(epoch + 1, gan, recipe, losses)?;
+            if gan.steps.is_multiple_of(recipe.report_every) || gan.steps == total {
+                let report = report(epoch + 1, gan, recipe, &losses)?;
                 told(gan.steps, observer.on_report(&report))?;
                 unseen = None;
+            } else {
+                unseen = Some(losses);
             }
         }
         // Nobody is shown an epoch that has gone wrong: what was kept of the one before is worth more.
@@ -214,14 +211,11 @@ fn report<G: Network, D: Network>(
 
 /// Fails at the first parameter that holds anything but finite numbers.
 fn all_finite(network: &'static str, parameters: &[(String, Var)], step: u64) -> Result<()> {
-    for (name, parameter) in parameters {
-        // 0 x is 0 where x is a finite number, and not a number elsewhere.
-        let zero: f32 = (parameter.as_tensor() * 0.)?.sum_all()?.to_scalar()?;
-        if zero.is_nan() {
-            return Err(Error::NotFinite { step, network, tensor: name.clone() });
-        }
+    let tensors: Vec<&Tensor> = parameters.iter().map(|(_, parameter)| parameter.as_tensor()).collect();
+    match first_not_finite(&tensors)? {
+        None => Ok(()),
+        Some(at) => Err(Error::NotFinite { step, network, tensor: parameters[at].0.clone() }),
     }
-    Ok(())
 }
 
 fn told(step: u64, result: ObserverResult) -> Result<()> {

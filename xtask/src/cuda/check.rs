@@ -21,8 +21,9 @@ usage: cargo xtask cuda check [--stand-in | --bundle DIR]
 const PACKAGES: &[&str] = &["ops", "models", "train"];
 /// What such a test calls.
 const EVERY_DEVICE: &str = "testing::devices";
-/// Makes the tests fail where they find no GPU, instead of doing without.
-const REQUIRE_GPU: &str = "GANLET_REQUIRE_GPU";
+/// Makes the tests fail where they find no GPU, instead of doing without; and one at a time, since a test that opens the GPU waits for
+/// all of it, which ends the recording of another.
+const ENVIRONMENT: [(&str, &str); 2] = [("GANLET_REQUIRE_GPU", "1"), ("RUST_TEST_THREADS", "1")];
 
 pub(super) fn run(args: &[String]) -> Outcome {
     let words: Vec<_> = args.iter().map(String::as_str).collect();
@@ -50,7 +51,7 @@ fn has_gpu() -> bool {
 fn on_the_gpu() -> Outcome {
     let tests = build_tests()?;
     for test in &tests {
-        command::run(Command::new(&test.program).env(REQUIRE_GPU, "1"), "")?;
+        command::run(Command::new(&test.program).envs(ENVIRONMENT), "")?;
     }
     if Command::new("compute-sanitizer").arg("--version").output().is_err() {
         eprintln!("compute-sanitizer is not on the PATH: what kernels read and write was not looked at.");
@@ -58,7 +59,7 @@ fn on_the_gpu() -> Outcome {
     }
     for test in tests.iter().filter(|test| test.is_short()) {
         let mut sanitizer = Command::new("compute-sanitizer");
-        command::run(sanitizer.args(["--error-exitcode", "1"]).arg(&test.program).env(REQUIRE_GPU, "1"), "")?;
+        command::run(sanitizer.args(["--error-exitcode", "1"]).arg(&test.program).envs(ENVIRONMENT), "")?;
     }
     Ok(())
 }
@@ -72,7 +73,7 @@ fn on_the_stand_in() -> Outcome {
     let _ = std::fs::remove_file(&log);
     for test in &tests {
         let mut program = Command::new(&test.program);
-        program.env("LD_LIBRARY_PATH", &standin.library).env("STANDIN_LOG", &log).env(REQUIRE_GPU, "1");
+        program.env("LD_LIBRARY_PATH", &standin.library).env("STANDIN_LOG", &log).envs(ENVIRONMENT);
         command::run(&mut program, "")?;
     }
 

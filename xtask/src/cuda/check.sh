@@ -4,6 +4,8 @@
 cd "$(dirname "$0")" || exit 2
 # Makes the tests fail where they find no GPU, instead of doing without.
 export GANLET_REQUIRE_GPU=1
+# One at a time: a test that opens the GPU waits for all of it, which ends the recording of another.
+export RUST_TEST_THREADS=1
 failed=''
 for test in tests/*; do
     echo "== $test"

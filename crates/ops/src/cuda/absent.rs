@@ -45,5 +45,6 @@ absent! {
     tick(&Tensor) -> ();
     draw(&Tensor, u64, &[(DrawFrom, usize)], usize, Draw) -> Tensor;
     mean_loss(&Tensor, &[LossTerm]) -> (Tensor, Tensor);
+    first_not_finite(&[&Tensor]) -> Option<usize>;
     update(&[Update], &Rule, Option<&Row>) -> ();
 }

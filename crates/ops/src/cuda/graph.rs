@@ -15,6 +15,8 @@ pub struct Graph {
     graph: CudaGraph,
     /// What the kernels write to.
     _workspace: Workspace,
+    /// What holds the kernels.
+    _device: Device,
 }
 
 /// What a rehearsal leaves for the recording of the same work.
@@ -37,16 +39,16 @@ impl Graph {
         Ok((result?, Rehearsal(workspace)))
     }
 
-    /// Records `work`, which has run as this rehearsal before. Nothing is computed.
+    /// Records `work`, which has run as this rehearsal before. Nothing is computed: what `work` returns, the replays fill.
     ///
     /// # Errors
     /// Those of `work`; and when it waits for the GPU, copies from or to the host, gives back memory that was there before, or is not
     /// what was rehearsed.
-    pub fn record<E: From<Error>>(
+    pub fn record<T, E: From<Error>>(
         device: &Device,
         rehearsal: Rehearsal,
-        work: impl FnOnce() -> Result<(), E>,
-    ) -> Result<Self, E> {
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
         let gpu = device.as_cuda_device()?;
         let stream = gpu.cuda_stream();
         let (recorded, workspace) = {
@@ -54,13 +56,15 @@ impl Graph {
             stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
             rehearsal.0.used_by(work)
         };
-        // Ended in any case, or the stream would record for ever.
+        // Ended in any case, or the stream would record for ever; and an error that is on record would keep cudarc from it.
+        let earlier = stream.context().check_err();
         let graph = stream.end_capture(CUgraphInstantiate_flags(0));
-        recorded?;
+        let result = recorded?;
+        earlier.w()?;
         let Some(graph) = graph.w()? else {
             return Err(Error::msg("graph: there was nothing to record").into());
         };
-        Ok(Self { graph, _workspace: workspace })
+        Ok((Self { graph, _workspace: workspace, _device: device.clone() }, result))
     }
 
     /// Queues the work once more.

@@ -73,3 +73,10 @@ extern "C" __global__ void average(Updates updates, Numbers numbers) {
     // As a difference: two equal numbers must not drift apart by rounding.
     mean += numbers.now()[0] * (updates.gradient[at.tensor][at.element] - mean);
 }
+
+// Sets the flag of each tensor, here the parameters, that holds anything but finite numbers.
+extern "C" __global__ void find_not_finite(Updates updates, unsigned *flags) {
+    const Place at = place(updates);
+    if (at.element < updates.count[at.tensor] && !isfinite(updates.parameter[at.tensor][at.element]))
+        flags[at.tensor] = 1;
+}

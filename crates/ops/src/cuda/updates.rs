@@ -1,7 +1,7 @@
 //! Optimizers and averages: all parameters of a network in one launch.
 
 use candle_core::cuda::cudarc::driver::DeviceRepr;
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::launch::{Spread, THREADS, address, count, device, launch};
 use crate::Row;
@@ -14,6 +14,7 @@ const MAX_TENSORS: usize = 16;
 
 /// As in `updates.cu`.
 #[repr(C)]
+#[derive(Default)]
 struct Updates {
     parameter: [u64; MAX_TENSORS],
     gradient: [u64; MAX_TENSORS],
@@ -57,14 +58,7 @@ pub(crate) fn update(updates: &[Update], rule: &Rule, row: Option<&Row>) -> Resu
         }
     };
     for updates in updates.chunks(MAX_TENSORS) {
-        let mut lot = Updates {
-            parameter: [0; MAX_TENSORS],
-            gradient: [0; MAX_TENSORS],
-            first: [0; MAX_TENSORS],
-            second: [0; MAX_TENSORS],
-            count: [0; MAX_TENSORS],
-            blocks: [u32::MAX; MAX_TENSORS + 1],
-        };
+        let mut lot = Updates::default();
         let mut blocks = 0;
         for (at, update) in updates.iter().enumerate() {
             let elements: u32 = count(NAME, update.parameter.elem_count())?;
@@ -100,4 +94,28 @@ pub(crate) fn update(updates: &[Update], rule: &Rule, row: Option<&Row>) -> Resu
         }
     }
     Ok(())
+}
+
+/// See [`crate::first_not_finite`].
+pub(crate) fn first_not_finite(tensors: &[&Tensor]) -> Result<Option<usize>> {
+    let Some(first) = tensors.first() else { return Ok(None) };
+    let gpu = &device(first)?;
+    let lots = tensors.len().div_ceil(MAX_TENSORS);
+    let flags = Tensor::zeros((lots, MAX_TENSORS), DType::U32, first.device())?;
+    for (number, tensors) in tensors.chunks(MAX_TENSORS).enumerate() {
+        let mut lot = Updates::default();
+        let mut blocks = 0;
+        for (at, tensor) in tensors.iter().enumerate() {
+            let elements: u32 = count(NAME, tensor.elem_count())?;
+            lot.parameter[at] = address::<f32>(NAME, tensor)?;
+            lot.count[at] = elements;
+            lot.blocks[at] = blocks;
+            blocks += elements.div_ceil(THREADS);
+        }
+        lot.blocks[tensors.len()] = blocks;
+        let spread = Spread { blocks: (blocks, 1), threads: (THREADS, 1) };
+        let flags = address::<u32>(NAME, &flags.get(number)?)?;
+        launch!(gpu, Updates, "find_not_finite", spread, [lot, flags]);
+    }
+    Ok(flags.flatten_all()?.to_vec1::<u32>()?.iter().position(|&flag| flag != 0))
 }

@@ -1,7 +1,8 @@
 //! The results of work that is recorded, in memory that is there before.
 //!
 //! A recording could take memory itself, by nodes that allocate and give back. Without them a graph is kernels alone, which a driver
-//! starts with the least effort.
+//! starts with the least effort. (What candle's own operations and cuBLAS take, they still take by such nodes: penalties, labels, large
+//! products.)
 
 use std::cell::RefCell;
 

@@ -24,8 +24,7 @@ impl Resident {
         &mut self,
         _: &mut Gan<G, D>,
         _: &Recipe,
-        _: bool,
-    ) -> Result<Option<StepLosses>> {
+    ) -> Result<StepLosses> {
         match *self {}
     }
 }
