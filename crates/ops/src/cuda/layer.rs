@@ -237,7 +237,7 @@ fn by_library(
         launch!(gpu, Product, "finish", one_each(elements), [c, m, n, epilogue]);
     }
     if epilogue.sums != 0 {
-        let spread = Spread { blocks: (m.unsigned_abs().div_ceil(32), 1), threads: (32, 8) };
+        let spread = Spread { blocks: (m.unsigned_abs().div_ceil(32), 1), threads: (32, 32) };
         launch!(gpu, Product, "column_sums", spread, [a, epilogue.sums, k, m]);
     }
     Ok(())

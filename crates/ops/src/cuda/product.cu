@@ -197,18 +197,18 @@ extern "C" __global__ void finish(float *c, int m, int n, Epilogue epilogue) {
     c[at] = value;
 }
 
-// The sums of the columns of `a` (k, m): a block of 32 x 8 threads for 32 columns.
+// The sums of the columns of `a` (k, m): a block of 32 x 32 threads for 32 columns.
 extern "C" __global__ void column_sums(const float *a, float *sums, int k, int m) {
-    __shared__ float partial[8][32];
+    __shared__ float partial[32][32];
     const int column = blockIdx.x * 32 + threadIdx.x;
     float sum = 0.f;
     if (column < m)
-        for (int row = threadIdx.y; row < k; row += 8)
+        for (int row = threadIdx.y; row < k; row += 32)
             sum += a[(long long)row * m + column];
     partial[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y == 0 && column < m) {
-        for (int i = 1; i < 8; i++)
+        for (int i = 1; i < 32; i++)
             sum += partial[i][threadIdx.x];
         sums[column] = sum;
     }
