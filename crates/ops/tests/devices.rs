@@ -210,7 +210,7 @@ fn several_at_once() -> Result<()> {
 #[test]
 fn the_first_tensor_that_is_no_number_is_found() -> Result<()> {
     for device in devices() {
-        let mut tensors = (1..20).map(|i| tensor((i, 301 - i), &device)).collect::<Result<Vec<_>>>()?;
+        let tensors = (1..20).map(|i| tensor((i, 301 - i), &device)).collect::<Result<Vec<_>>>()?;
         let first = |tensors: &[Tensor]| first_not_finite(&tensors.iter().collect::<Vec<_>>());
         assert_eq!(first(&tensors)?, None);
         for (at, wrong) in [(18, f32::NAN), (17, f32::NEG_INFINITY), (3, f32::INFINITY)] {
