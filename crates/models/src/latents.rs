@@ -31,9 +31,25 @@ impl LatentDistribution {
 
     /// Fills `out` with the next numbers of `stream`.
     pub fn fill(self, stream: &mut Stream, out: &mut [f32]) {
-        match self {
-            Self::Normal => stream.fill_normal(out),
-            Self::Uniform => out.iter_mut().for_each(|x| *x = stream.uniform_in(-SQRT_3, SQRT_3)),
+        fill(stream, self.draw(), out);
+    }
+}
+
+/// Fills `out` with the next numbers of `stream`: what a GPU draws by itself, drawn here.
+pub fn fill(stream: &mut Stream, draw: Draw, out: &mut [f32]) {
+    match draw {
+        Draw::Normal { deviation } => {
+            stream.fill_normal(out);
+            if deviation != 1. {
+                out.iter_mut().for_each(|x| *x *= deviation as f32);
+            }
+        }
+        Draw::Uniform { low, high } => {
+            out.iter_mut().for_each(|x| *x = stream.uniform_in(low as f32, high as f32));
+        }
+        Draw::Mask { rate } => {
+            let (rate, kept) = (rate as f32, (1. / (1. - rate)) as f32);
+            out.iter_mut().for_each(|x| *x = if stream.uniform() < rate { 0. } else { kept });
         }
     }
 }

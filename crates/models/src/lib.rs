@@ -43,7 +43,7 @@ pub use error::{Error, Result};
 pub use generator::{Generator, GeneratorConfig};
 pub use hidden::{HiddenActivation, LEAKY_SLOPE};
 pub use labels::one_hot;
-pub use latents::{LatentDistribution, SAMPLES, sample_latents};
+pub use latents::{LatentDistribution, SAMPLES, fill, sample_latents};
 pub use mlp::{Mlp, MlpConfig};
 pub use network::{Autograd, AutogradPass, Network, Pass};
 pub use weights::Loaded;

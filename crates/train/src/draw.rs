@@ -4,6 +4,7 @@
 //! epoch 12 and the noise of step 7,000 are what they are.
 
 use candle_core::{Device, Result, Tensor};
+use ganlet_models::fill;
 use ganlet_ops::{Clock, Draw, DrawFrom};
 use ganlet_random::Stream;
 
@@ -109,25 +110,6 @@ impl Origin<'_> {
                     from.iter().map(|&(domain, rows)| (DrawFrom { domain, first: 0 }, rows)).collect();
                 clock.draw(seed, &from, columns, draw)
             }
-        }
-    }
-}
-
-/// Fills `out` with the next numbers of `stream`.
-fn fill(stream: &mut Stream, draw: Draw, out: &mut [f32]) {
-    match draw {
-        Draw::Normal { deviation } => {
-            stream.fill_normal(out);
-            if deviation != 1. {
-                out.iter_mut().for_each(|x| *x *= deviation as f32);
-            }
-        }
-        Draw::Uniform { low, high } => {
-            out.iter_mut().for_each(|x| *x = stream.uniform_in(low as f32, high as f32));
-        }
-        Draw::Mask { rate } => {
-            let (rate, kept) = (rate as f32, (1. / (1. - rate)) as f32);
-            out.iter_mut().for_each(|x| *x = if stream.uniform() < rate { 0. } else { kept });
         }
     }
 }
