@@ -64,6 +64,7 @@ mod loss;
 mod matmul;
 mod maxout;
 mod mlp;
+mod pack;
 mod parallel;
 mod pixels;
 mod pool;

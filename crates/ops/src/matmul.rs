@@ -3,6 +3,7 @@
 //! The tiles of a product depend on its sizes alone and not on the number of threads, and so do its bits.
 
 use crate::cpu::vectorized;
+use crate::pack;
 use crate::parallel::{self, SharedMut};
 
 /// A view of a matrix: element `(r, c)` stands at `r * row_stride + c * col_stride`.
@@ -46,26 +47,10 @@ impl<'a> Mat<'a> {
         self.transposed().rows_at(first, cols).transposed()
     }
 
-    /// Whether neighbours in a row stand a whole number of 4 KiB apart, as in a transposed weight of 1024 columns.
-    ///
-    /// Elements so far apart share few places in a cache, and push each other out before the line that they stand on is used up.
-    fn far_apart(self) -> bool {
-        self.row_stride == 1 && self.col_stride > 0 && self.col_stride.is_multiple_of(1024)
-    }
-
-    /// The elements of a matrix that is [`Mat::far_apart`], column after column, [`PADDING`] between them.
-    fn padded(self) -> Vec<f32> {
-        let mut elements = Vec::with_capacity((self.rows + PADDING) * self.cols);
-        for column in self.data.chunks(self.col_stride).take(self.cols) {
-            elements.extend_from_slice(&column[..self.rows]);
-            elements.extend_from_slice(&[0.; PADDING]);
-        }
-        elements
-    }
-
-    /// The matrix whose [`Mat::padded`] elements these are.
-    fn of_padded(self, elements: &[f32]) -> Mat<'_> {
-        Mat { data: elements, col_stride: self.rows + PADDING, ..self }
+    /// Where each column's elements stand together, as in a transposed weight: all of them, column after column.
+    fn straight_columns(self) -> Option<&'a [f32]> {
+        let straight = self.row_stride == 1 && self.col_stride >= self.rows && self.rows > 0;
+        if straight { self.data.get(..self.cols.checked_sub(1)? * self.col_stride + self.rows) } else { None }
     }
 
     pub(crate) fn transposed(self) -> Self {
@@ -79,19 +64,15 @@ impl<'a> Mat<'a> {
     }
 }
 
-/// A cache line of f32.
-const PADDING: usize = 16;
+/// Columns in a tile.
+const COLUMNS: usize = pack::WIDTH;
 
-/// Columns in a tile: a whole number of the widest vectors, wide enough for `gemm` to run at full speed, and narrow enough that
-/// a layer's width makes several.
-const COLUMNS: usize = 64;
-
-/// Fewer tiles than this cannot be shared out well: then the product is cut into rows instead.
+/// Fewer tiles than this cannot be shared out well: then the product is cut into rows as well.
 const FEW_TILES: usize = 4;
 
-/// Rows in a tile: a whole number of those that `gemm`'s kernel does at a time (6 with AVX-512, 4 with AVX2), and few enough
-/// that it does not copy the other operand for each tile.
-const ROWS: usize = 24;
+/// Rows that are multiplied at a time: a whole number of those that `gemm`'s kernel does at once (6 with AVX-512, 4 with AVX2), and few
+/// enough that it does not copy the other operand each time.
+const ROWS: usize = 48;
 
 /// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.
 ///
@@ -138,19 +119,14 @@ unsafe fn tiles(
     finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync,
 ) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
-    let (height, width) = match n.div_ceil(COLUMNS) < FEW_TILES {
-        true => (ROWS, n.max(1)),
-        false => (m.max(1), COLUMNS),
-    };
-    let tiles_across = n.div_ceil(width);
+    let tiles_across = n.div_ceil(COLUMNS);
+    let height = if tiles_across < FEW_TILES { ROWS } else { m.max(1) };
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
-        let (top, left) = (tile / tiles_across * height, tile % tiles_across * width);
-        let (height, width) = (height.min(m - top), width.min(n - left));
-        let b = b.columns_at(left, width);
-        let padded = b.far_apart().then(|| b.padded());
-        let b = padded.as_ref().map_or(b, |elements| b.of_padded(elements));
+        let (top, left) = (tile / tiles_across * height, tile % tiles_across * COLUMNS);
+        let (height, width) = (height.min(m - top), COLUMNS.min(n - left));
+        let (a, b) = (a.rows_at(top, height), b.columns_at(left, width));
         // SAFETY: the tile lies within `out`, and no two tiles overlap.
-        unsafe { gemm(a.rows_at(top, height), b, out.0.add(top * n + left), n, add) };
+        unsafe { multiply(a, b, out.0.add(top * n + left), n, add) };
         vectorized(
             #[inline(always)]
             || {
@@ -191,7 +167,7 @@ pub(crate) fn matmul_in_halves(
         let (first, inner) = halves[part];
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width(left)));
         // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
-        unsafe { gemm(a, b, shared[part].0.add(left), n, false) };
+        unsafe { multiply(a, b, shared[part].0.add(left), n, false) };
     });
     // SAFETY: the tiles cover all m * n elements of each, and each was written.
     sums.iter_mut().for_each(|sum| unsafe { sum.set_len(m * n) });
@@ -218,10 +194,30 @@ pub(crate) fn matmul_in_halves(
     out
 }
 
-/// `a` times `b` on one thread, to rows of `out` that stand `stride` apart, or added to them.
+/// `a` times `b`, which has at most [`COLUMNS`] columns, on one thread, to rows of `out` that stand `stride` apart, or added to them.
 ///
 /// # Safety
 /// `out` is valid for writes of such rows, and nobody else accesses them; where they are added to, they are initialised.
+unsafe fn multiply(a: Mat, b: Mat, out: *mut f32, stride: usize, add: bool) {
+    let Some(columns) = b.straight_columns().filter(|_| a.rows > 1 && b.cols > 1) else {
+        // SAFETY: the caller's promise.
+        return unsafe { gemm(a, b, out, stride, add) };
+    };
+    // `gemm` would copy these as well, but element by element.
+    pack::with_transposed(columns, b.col_stride, b.rows, |panel| {
+        let b = Mat { data: panel, row_stride: pack::WIDTH, col_stride: 1, ..b };
+        for top in (0..a.rows).step_by(ROWS) {
+            let a = a.rows_at(top, ROWS.min(a.rows - top));
+            // SAFETY: the caller's promise, of some of the rows.
+            unsafe { gemm(a, b, out.add(top * stride), stride, add) };
+        }
+    });
+}
+
+/// The same as `gemm` does it.
+///
+/// # Safety
+/// That of [`multiply`].
 unsafe fn gemm(a: Mat, b: Mat, out: *mut f32, stride: usize, add: bool) {
     assert!(a.cols == b.rows && a.cols > 0, "the inner sizes of a product differ, or are 0");
     // SAFETY: each element of a `Mat` lies in its `data`, so both operands are readable; the caller answers for `out`, which

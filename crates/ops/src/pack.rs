@@ -1,0 +1,167 @@
+//! Rows of a matrix copied into its transpose, as the product with a transposed weight reads it fastest.
+
+use std::cell::RefCell;
+
+#[cfg(target_arch = "x86_64")]
+use pulp::{Arch, cast, x86};
+
+use crate::cpu::vectorized;
+
+/// The most rows, and the distance between the rows of what they become.
+pub(crate) const WIDTH: usize = 64;
+
+/// Rows and columns that are transposed at a time: a cache line of f32, and a vector of AVX-512.
+const BLOCK: usize = 16;
+
+thread_local! {
+    /// Room for a panel, kept from one product to the next.
+    static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `f` with the [`transpose`] of the `rows`.
+pub(crate) fn with_transposed<R>(
+    rows: &[f32],
+    stride: usize,
+    columns: usize,
+    f: impl FnOnce(&[f32]) -> R,
+) -> R {
+    ROOM.with_borrow_mut(|room| {
+        let size = columns * WIDTH;
+        if room.len() < size + BLOCK {
+            *room = vec![0.; size + BLOCK];
+        }
+        // Where a cache line begins.
+        let start = room.as_ptr().align_offset(BLOCK * size_of::<f32>()).min(BLOCK);
+        let panel = &mut room[start..start + size];
+        transpose(rows, stride, columns, panel);
+        f(panel)
+    })
+}
+
+/// Makes `panel`, `(columns, WIDTH)`, the transpose of at most [`WIDTH`] rows of `columns` elements, which stand `stride` apart. Where they
+/// are fewer, the rest of each row of `panel` stays as it is.
+fn transpose(rows: &[f32], stride: usize, columns: usize, panel: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Arch::V4(simd) = Arch::new() {
+        return simd.vectorize(
+            #[inline(always)]
+            || by_blocks(avx512(simd), rows, stride, columns, panel),
+        );
+    }
+    vectorized(
+        #[inline(always)]
+        || by_blocks(plain, rows, stride, columns, panel),
+    );
+}
+
+/// A block's rows.
+type Block<'a> = [&'a [f32; BLOCK]; BLOCK];
+
+/// Has each whole block made by `block`, which is given where its first column goes, and the rest element by element.
+///
+/// Row after row, not column after column: a processor fetches what follows in a row, and would otherwise fetch rows below, which
+/// another core may be about to change.
+#[inline(always)]
+fn by_blocks(
+    block: impl Fn(Block, &mut [f32]),
+    rows: &[f32],
+    stride: usize,
+    columns: usize,
+    panel: &mut [f32],
+) {
+    let whole = columns / BLOCK * BLOCK;
+    for (rows, top) in rows.chunks(BLOCK * stride).zip((0..WIDTH).step_by(BLOCK)) {
+        let count = rows.len().div_ceil(stride);
+        let whole = if count == BLOCK { whole } else { 0 };
+        for left in (0..whole).step_by(BLOCK) {
+            // Each is there; a panic would only cost time.
+            let row = |row: usize| rows.get(row * stride + left..).and_then(<[f32]>::first_chunk);
+            let block_rows = std::array::from_fn(|at| row(at).unwrap_or(&[0.; BLOCK]));
+            block(block_rows, &mut panel[left * WIDTH + top..]);
+        }
+        for column in whole..columns {
+            for row in 0..count {
+                panel[column * WIDTH + top + row] = rows[row * stride + column];
+            }
+        }
+    }
+}
+
+/// In squares of 4 by 4, which the compiler makes shuffles of.
+#[inline(always)]
+fn plain(rows: Block, panel: &mut [f32]) {
+    for (top, rows) in rows.chunks_exact(4).enumerate() {
+        for left in 0..BLOCK / 4 {
+            for column in 4 * left..4 * left + 4 {
+                for (row, values) in rows.iter().enumerate() {
+                    panel[column * WIDTH + 4 * top + row] = values[column];
+                }
+            }
+        }
+    }
+}
+
+/// Sixteen such squares at a time, four in a vector: its four lanes of 128 bits hold rows i, i + 4, i + 8 and i + 12.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn avx512(simd: x86::V4) -> impl Fn(Block, &mut [f32]) {
+    use std::arch::x86_64::{__m128, __m512, __m512d};
+
+    let simd = simd.avx512f;
+    #[inline(always)]
+    move |rows, panel| {
+        for left in (0..BLOCK).step_by(4) {
+            let lanes = |i: usize| {
+                let piece = |row: usize| {
+                    let row = rows[row];
+                    cast::<[f32; 4], __m128>([row[left], row[left + 1], row[left + 2], row[left + 3]])
+                };
+                let lanes = simd._mm512_castps128_ps512(piece(i));
+                let lanes = simd._mm512_insertf32x4::<1>(lanes, piece(i + 4));
+                let lanes = simd._mm512_insertf32x4::<2>(lanes, piece(i + 8));
+                simd._mm512_insertf32x4::<3>(lanes, piece(i + 12))
+            };
+            let low = |a, b| cast::<__m512, __m512d>(simd._mm512_unpacklo_ps(a, b));
+            let high = |a, b| cast::<__m512, __m512d>(simd._mm512_unpackhi_ps(a, b));
+            let [a, b, c, d] = std::array::from_fn(lanes);
+            let columns = [
+                simd._mm512_unpacklo_pd(low(a, b), low(c, d)),
+                simd._mm512_unpackhi_pd(low(a, b), low(c, d)),
+                simd._mm512_unpacklo_pd(high(a, b), high(c, d)),
+                simd._mm512_unpackhi_pd(high(a, b), high(c, d)),
+            ];
+            for (column, values) in columns.into_iter().enumerate() {
+                if let Some(to) = panel[(left + column) * WIDTH..].first_chunk_mut::<BLOCK>() {
+                    *to = cast::<__m512d, [f32; BLOCK]>(values);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panel_is_the_transpose() {
+        for (count, columns, more) in
+            [(64, 256, 0), (64, 100, 3), (40, 33, 7), (16, 16, 0), (7, 5, 1), (1, 9, 0)]
+        {
+            let stride = columns + more;
+            let rows: Vec<f32> = (0..(count - 1) * stride + columns).map(|i| i as f32).collect();
+            let mut expected = vec![-1.; columns * WIDTH];
+            for (at, value) in expected.iter_mut().enumerate() {
+                let (column, row) = (at / WIDTH, at % WIDTH);
+                *value = if row < count { rows[row * stride + column] } else { -1. };
+            }
+            let mut panel = vec![-1.; columns * WIDTH];
+            transpose(&rows, stride, columns, &mut panel);
+            assert_eq!(panel, expected, "{count} rows of {columns}");
+            // As where there are no vectors of 16.
+            panel.fill(-1.);
+            by_blocks(plain, &rows, stride, columns, &mut panel);
+            assert_eq!(panel, expected, "{count} rows of {columns}, plainly");
+        }
+    }
+}
