@@ -45,11 +45,14 @@ pub fn fill(stream: &mut Stream, draw: Draw, out: &mut [f32]) {
             }
         }
         Draw::Uniform { low, high } => {
-            out.iter_mut().for_each(|x| *x = stream.uniform_in(low as f32, high as f32));
+            let (low, high) = (low as f32, high as f32);
+            stream.fill_uniform(out);
+            out.iter_mut().for_each(|x| *x = low + (high - low) * *x);
         }
         Draw::Mask { rate } => {
             let (rate, kept) = (rate as f32, (1. / (1. - rate)) as f32);
-            out.iter_mut().for_each(|x| *x = if stream.uniform() < rate { 0. } else { kept });
+            stream.fill_uniform(out);
+            out.iter_mut().for_each(|x| *x = if *x < rate { 0. } else { kept });
         }
     }
 }

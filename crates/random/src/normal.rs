@@ -3,20 +3,17 @@
 //! compiler can use vector instructions.
 
 use crate::philox::LANES;
-use crate::stream::unit;
-
-/// How many are made at a time: a word makes one.
-pub(crate) const COUNT: usize = 4 * LANES;
+use crate::stream::{WORDS, unit};
 
 /// Normal values out of blocks of words: the first two words of a block make a pair, and so do the last two.
 #[inline(always)]
-pub(crate) fn from_words([a, b, c, d]: [[u32; LANES]; 4]) -> [f32; COUNT] {
+pub(crate) fn from_words([a, b, c, d]: [[u32; LANES]; 4]) -> [f32; WORDS] {
     let mut out = [[0.; LANES]; 4];
     for lane in 0..LANES {
         [out[0][lane], out[1][lane]] = pair(a[lane], b[lane]);
         [out[2][lane], out[3][lane]] = pair(c[lane], d[lane]);
     }
-    let mut flat = [0.; COUNT];
+    let mut flat = [0.; WORDS];
     flat.copy_from_slice(out.as_flattened());
     flat
 }

@@ -35,14 +35,23 @@ fn rounds<const N: usize>(mut x: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32; N];
     for _ in 0..ROUNDS {
         let [x0, x1, x2, x3] = &mut x;
         for (((x0, x1), x2), x3) in x0.iter_mut().zip(x1).zip(x2).zip(x3) {
-            let a = u64::from(MULTIPLIER_0) * u64::from(*x0);
-            let b = u64::from(MULTIPLIER_1) * u64::from(*x2);
-            [*x0, *x1, *x2, *x3] =
-                [(b >> 32) as u32 ^ *x1 ^ key[0], b as u32, (a >> 32) as u32 ^ *x3 ^ key[1], a as u32];
+            let [a, b] = [high(MULTIPLIER_0, *x0), high(MULTIPLIER_1, *x2)];
+            [*x0, *x1, *x2, *x3] = [
+                b ^ *x1 ^ key[0],
+                MULTIPLIER_1.wrapping_mul(*x2),
+                a ^ *x3 ^ key[1],
+                MULTIPLIER_0.wrapping_mul(*x0),
+            ];
         }
         key = [key[0].wrapping_add(WEYL_0), key[1].wrapping_add(WEYL_1)];
     }
     x
+}
+
+/// The upper half of a product. (With the lower half out of the same product, the compiler would need more instructions for both.)
+#[inline(always)]
+fn high(a: u32, b: u32) -> u32 {
+    ((u64::from(a) * u64::from(b)) >> 32) as u32
 }
 
 #[cfg(test)]

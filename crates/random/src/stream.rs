@@ -77,27 +77,79 @@ impl Stream {
         order
     }
 
+    /// Fills `out` with numbers uniform in `[0, 1)`: those that [`Stream::uniform`] gives one after the other.
+    pub fn fill_uniform(&mut self, out: &mut [f32]) {
+        let begun = out.len().min(self.unused);
+        let (begun, out) = out.split_at_mut(begun);
+        begun.iter_mut().for_each(|x| *x = self.uniform());
+        let (whole, rest) = out.split_at_mut(out.len() / WORDS * WORDS);
+        self.fill(
+            whole,
+            #[inline(always)]
+            |words| {
+                let mut numbers = [0.; WORDS];
+                for (at, number) in numbers.iter_mut().enumerate() {
+                    *number = unit(words[at % 4][at / 4]);
+                }
+                numbers
+            },
+        );
+        rest.iter_mut().for_each(|x| *x = self.uniform());
+    }
+
     /// Fills `out` with standard normal values; each is at most 5.8 in magnitude.
     ///
     /// A number depends on its position alone: a longer `out` begins with the numbers of a shorter one. Each call begins
     /// where the words of those before end.
     pub fn fill_normal(&mut self, out: &mut [f32]) {
         self.unused = 0;
-        pulp::Arch::new().dispatch(
+        self.fill(
+            out,
+            #[inline(always)]
+            |words| normal::from_words(words),
+        );
+    }
+
+    /// Fills `out` with what `numbers` makes of the next whole blocks, so many at a time.
+    #[inline(always)]
+    fn fill(&mut self, out: &mut [f32], numbers: impl Fn([[u32; philox::LANES]; 4]) -> [f32; WORDS]) {
+        vectorized(
             #[inline(always)]
             || {
-                for out in out.chunks_mut(normal::COUNT) {
+                for out in out.chunks_mut(WORDS) {
                     let words = philox::blocks(self.counter, self.key);
                     self.counter[0] = self.counter[0].wrapping_add(philox::LANES as u32);
-                    out.copy_from_slice(&normal::from_words(words)[..out.len()]);
+                    out.copy_from_slice(&numbers(words)[..out.len()]);
                 }
             },
         );
     }
 }
 
+/// Words of the blocks that are made side by side.
+pub(crate) const WORDS: usize = 4 * philox::LANES;
+
+/// Calls `f` compiled for the widest vectors that this processor has, chosen at run time. No multiplication and addition are contracted into
+/// one, so the bits do not depend on the choice.
+#[inline(always)]
+fn vectorized(f: impl FnMut()) {
+    /// A closure that changes what it captures would be called through a function of its own, compiled for the narrowest.
+    struct Inline<F>(F);
+
+    impl<F: FnMut()> pulp::NullaryFnOnce for Inline<F> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(mut self) {
+            (self.0)();
+        }
+    }
+
+    pulp::Arch::new().dispatch(Inline(f));
+}
+
 /// The upper 24 bits as a fraction of one: exact in f32.
-#[inline]
+#[inline(always)]
 pub(crate) fn unit(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / (1 << 24) as f32)
 }
