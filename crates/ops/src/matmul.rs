@@ -2,6 +2,8 @@
 //!
 //! The tiles of a product depend on its sizes alone and not on the number of threads, and so do its bits.
 
+use std::iter;
+
 use crate::cpu::vectorized;
 use crate::pack;
 use crate::parallel::{self, SharedMut};
@@ -124,9 +126,10 @@ unsafe fn tiles(
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
         let (top, left) = (tile / tiles_across * height, tile % tiles_across * COLUMNS);
         let (height, width) = (height.min(m - top), COLUMNS.min(n - left));
+        let next = b.columns_at(left + width, COLUMNS.min(n - left - width));
         let (a, b) = (a.rows_at(top, height), b.columns_at(left, width));
         // SAFETY: the tile lies within `out`, and no two tiles overlap.
-        unsafe { multiply(a, b, out.0.add(top * n + left), n, add) };
+        unsafe { multiply(a, b, next, out.0.add(top * n + left), n, add) };
         vectorized(
             #[inline(always)]
             || {
@@ -167,7 +170,7 @@ pub(crate) fn matmul_in_halves(
         let (first, inner) = halves[part];
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width(left)));
         // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
-        unsafe { multiply(a, b, shared[part].0.add(left), n, false) };
+        unsafe { gemm(a, b, shared[part].0.add(left), n, false) };
     });
     // SAFETY: the tiles cover all m * n elements of each, and each was written.
     sums.iter_mut().for_each(|sum| unsafe { sum.set_len(m * n) });
@@ -196,9 +199,11 @@ pub(crate) fn matmul_in_halves(
 
 /// `a` times `b`, which has at most [`COLUMNS`] columns, on one thread, to rows of `out` that stand `stride` apart, or added to them.
 ///
+/// Meanwhile what is probably multiplied `next` may come nearer: the weights of a wide layer do not fit into a core's cache.
+///
 /// # Safety
 /// `out` is valid for writes of such rows, and nobody else accesses them; where they are added to, they are initialised.
-unsafe fn multiply(a: Mat, b: Mat, out: *mut f32, stride: usize, add: bool) {
+unsafe fn multiply(a: Mat, b: Mat, next: Mat, out: *mut f32, stride: usize, add: bool) {
     let Some(columns) = b.straight_columns().filter(|_| a.rows > 1 && b.cols > 1) else {
         // SAFETY: the caller's promise.
         return unsafe { gemm(a, b, out, stride, add) };
@@ -206,7 +211,11 @@ unsafe fn multiply(a: Mat, b: Mat, out: *mut f32, stride: usize, add: bool) {
     // `gemm` would copy these as well, but element by element.
     pack::with_transposed(columns, b.col_stride, b.rows, |panel| {
         let b = Mat { data: panel, row_stride: pack::WIDTH, col_stride: 1, ..b };
-        for top in (0..a.rows).step_by(ROWS) {
+        let next = next.straight_columns().unwrap_or(&[]);
+        let nexts =
+            next.chunks(next.len().div_ceil(a.rows.div_ceil(ROWS)).max(1)).chain(iter::repeat(&[][..]));
+        for (top, next) in (0..a.rows).step_by(ROWS).zip(nexts) {
+            pack::fetch(next);
             let a = a.rows_at(top, ROWS.min(a.rows - top));
             // SAFETY: the caller's promise, of some of the rows.
             unsafe { gemm(a, b, out.add(top * stride), stride, add) };
