@@ -1,7 +1,6 @@
-//! `auto`, `cpu`, `cuda:N`: from the word to the device.
+//! `auto`, `cpu`, `cuda:N`, `cuda:N+tf32`: from the word to the device.
 
 use std::fmt;
-use std::panic;
 use std::str::FromStr;
 
 use candle_core::{Device, DeviceLocation};
@@ -15,8 +14,15 @@ pub(crate) enum DeviceChoice {
     Auto,
     Cpu,
     /// The GPU of this number, or an error.
-    Cuda(usize),
+    Cuda {
+        number: usize,
+        /// Whether the products of large matrices are computed in TF32.
+        tf32: bool,
+    },
 }
+
+/// What is added to a GPU's name.
+const TF32: &str = "+tf32";
 
 impl FromStr for DeviceChoice {
     type Err = String;
@@ -25,12 +31,17 @@ impl FromStr for DeviceChoice {
         match text {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
-            _ => text
-                .strip_prefix("cuda:")
-                .and_then(|number| number.parse().ok())
-                .map(Self::Cuda)
-                .ok_or_else(|| "expected auto, cpu, cuda or cuda:N".into()),
+            _ => {
+                let gpu = text.strip_suffix(TF32).unwrap_or(text);
+                let number = match gpu {
+                    "cuda" => Some(0),
+                    _ => gpu.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
+                };
+                let cuda = |number| Self::Cuda { number, tf32: gpu.len() < text.len() };
+                number
+                    .map(cuda)
+                    .ok_or_else(|| "expected auto, cpu, cuda, cuda:N, cuda+tf32 or cuda:N+tf32".into())
+            }
         }
     }
 }
@@ -40,8 +51,8 @@ impl DeviceChoice {
     pub(crate) fn open(self) -> Result<Device> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(number) => cuda(number),
-            Self::Auto if cfg!(feature = "cuda") => Ok(cuda(0).unwrap_or(Device::Cpu)),
+            Self::Cuda { number, tf32 } => cuda(number, tf32),
+            Self::Auto if cfg!(feature = "cuda") => Ok(cuda(0, false).unwrap_or(Device::Cpu)),
             Self::Auto => Ok(Device::Cpu),
         }
     }
@@ -53,19 +64,29 @@ pub(crate) fn limit_threads() {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(ganlet_ops::threads()).build_global();
 }
 
-fn cuda(number: usize) -> Result<Device> {
+fn cuda(number: usize, tf32: bool) -> Result<Device> {
     if !cfg!(feature = "cuda") {
         return Err(Error::CudaNotBuilt { number });
     }
-    // Where there is no driver, cudarc panics instead of saying so.
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let device = panic::catch_unwind(|| ganlet_ops::open_gpu(number));
-    panic::set_hook(hook);
-    match device {
-        Ok(device) => device.map_err(|source| Error::Cuda { number, source }),
-        Err(_) => Err(Error::CudaDriver { number }),
+    tf32::switch(tf32);
+    ganlet_ops::open_gpu(number).map_err(|source| Error::Cuda { number, source })
+}
+
+/// candle's switch, which is one for all GPUs.
+#[cfg(feature = "cuda")]
+mod tf32 {
+    pub(super) use candle_core::cuda::{
+        gemm_reduced_precision_f32 as is_on, set_gemm_reduced_precision_f32 as switch,
+    };
+}
+
+#[cfg(not(feature = "cuda"))]
+mod tf32 {
+    pub(super) fn is_on() -> bool {
+        false
     }
+
+    pub(super) fn switch(_: bool) {}
 }
 
 impl fmt::Display for DeviceChoice {
@@ -73,16 +94,18 @@ impl fmt::Display for DeviceChoice {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Cuda { number, tf32 } => write!(f, "cuda:{number}{}", if *tf32 { TF32 } else { "" }),
         }
     }
 }
 
-/// `cpu` or `cuda:0`, as it can be asked for.
+/// `cpu`, `cuda:0` or `cuda:0+tf32`, as it can be asked for.
 pub(crate) fn name(device: &Device) -> String {
     match device.location() {
         DeviceLocation::Cpu => "cpu".into(),
-        DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+        DeviceLocation::Cuda { gpu_id } => {
+            DeviceChoice::Cuda { number: gpu_id, tf32: tf32::is_on() }.to_string()
+        }
         DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
     }
 }
@@ -95,9 +118,16 @@ mod tests {
     fn reads_the_words_of_the_help() {
         assert_eq!("auto".parse(), Ok(DeviceChoice::Auto));
         assert_eq!("cpu".parse(), Ok(DeviceChoice::Cpu));
-        assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
-        assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
-        for wrong in ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU"] {
+        for (text, number, tf32) in
+            [("cuda", 0, false), ("cuda:3", 3, false), ("cuda+tf32", 0, true), ("cuda:3+tf32", 3, true)]
+        {
+            let choice = DeviceChoice::Cuda { number, tf32 };
+            assert_eq!(text.parse(), Ok(choice));
+            assert_eq!(choice.to_string().parse(), Ok(choice));
+        }
+        for wrong in
+            ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU", "+tf32", "cpu+tf32", "auto+tf32", "cuda:+tf32"]
+        {
             assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");
         }
     }

@@ -25,9 +25,7 @@ pub(crate) enum Error {
 
     #[error("--device cuda:{number}: this program was built without CUDA")]
     CudaNotBuilt { number: usize },
-    #[error("--device cuda:{number}: there is no NVIDIA driver on this machine, or it cannot be loaded")]
-    CudaDriver { number: usize },
-    #[error("--device cuda:{number}: there is no such GPU, or it cannot be used")]
+    #[error("--device cuda:{number}: expected a GPU, found none that can be used")]
     Cuda { number: usize, source: candle_core::Error },
 
     #[error("--recipe {name}")]
@@ -189,7 +187,11 @@ impl Error {
                  cargo xtask cuda build brings its own"
                     .into()
             }
-            Self::CudaDriver { .. } | Self::Cuda { .. } => "`nvidia-smi` shows the GPUs; --device cpu needs none".into(),
+            Self::Cuda { .. } => {
+                "`nvidia-smi` shows the GPUs; libraries are found where the system looks, or LD_LIBRARY_PATH says; \
+                 --device cpu needs neither"
+                    .into()
+            }
             Self::Recipe { .. } => "ganlet train --dry-run shows what would be trained".into(),
             Self::Setting { .. } | Self::Settings { .. } => {
                 "for instance --set r1=0.5 --set schedule=linear; ganlet train --dry-run shows the fields".into()

@@ -101,6 +101,7 @@ impl Stream {
     ///
     /// A number depends on its position alone: a longer `out` begins with the numbers of a shorter one. Each call begins
     /// where the words of those before end.
+    #[expect(clippy::redundant_closure, reason = "a function that is passed on by name is not inlined")]
     pub fn fill_normal(&mut self, out: &mut [f32]) {
         self.unused = 0;
         self.fill(

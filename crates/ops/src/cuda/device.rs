@@ -1,19 +1,33 @@
 //! A GPU, set up for training.
 
+use std::panic;
+
 use candle_core::cuda::WrapErr;
 use candle_core::cuda::cudarc::driver::sys::{
     CUmemPool_attribute, cuDeviceGetDefaultMemPool, cuMemPoolSetAttribute,
 };
-use candle_core::{Device, Result};
+use candle_core::{Device, Error, Result};
 
 /// The GPU of this number, with a stream of its own, which can be recorded.
 ///
-/// # Panics
-/// Where there is no driver, cudarc panics.
-///
 /// # Errors
-/// When there is no such GPU.
+/// When there is no such GPU, no driver, or a library of CUDA is missing.
 pub fn open(number: usize) -> Result<Device> {
+    // Where a library is missing cudarc panics; what is printed then the error says shorter.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let opened = panic::catch_unwind(|| set_up(number));
+    panic::set_hook(hook);
+    opened.unwrap_or_else(|cause| {
+        let cause = cause.downcast_ref::<String>().map_or("", String::as_str);
+        let library = cause.split('"').nth(1).unwrap_or("cuda");
+        Err(Error::Msg(format!(
+            "lib{library} cannot be loaded (libcuda is part of NVIDIA's driver, libcublas and libcurand of CUDA)"
+        )))
+    })
+}
+
+fn set_up(number: usize) -> Result<Device> {
     let device = Device::new_cuda_with_stream(number)?;
     let gpu = device.as_cuda_device()?;
     // SAFETY: everything is queued on the device's one stream, which keeps the order that events would.

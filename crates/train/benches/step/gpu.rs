@@ -4,7 +4,6 @@
 //! done when the clock is read. The networks are the plain ones, which are recorded and replayed; one that reads the clock
 //! around its calls would see the host's work alone, and could not be recorded.
 
-use std::panic;
 use std::time::Instant;
 
 use candle_core::cuda::set_gemm_reduced_precision_f32;
@@ -44,21 +43,8 @@ pub(crate) fn measure(options: &Options, number: usize) -> Outcome<()> {
 }
 
 fn open(number: usize) -> Outcome<Device> {
-    // Where there is no driver, cudarc panics instead of saying so.
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let device = panic::catch_unwind(|| ganlet_ops::open_gpu(number));
-    panic::set_hook(hook);
-    let found = match device {
-        Ok(Ok(device)) => return Ok(device),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "the CUDA libraries cannot be loaded".into(),
-    };
-    Err(format!(
-        "--device cuda:{number}: expected a GPU, found none: {found}\nIt takes a build with the feature `cuda`, an NVIDIA driver, and \
-         CUDA's cuBLAS and cuRAND where the system finds libraries, or LD_LIBRARY_PATH says."
-    )
-    .into())
+    let open = ganlet_ops::open_gpu(number);
+    open.map_err(|error| format!("--device cuda:{number}: expected a GPU, found none: {error}").into())
 }
 
 /// Seconds per step, the mean of a turn, and what the square products after it did per second.
