@@ -3,6 +3,7 @@
 //! The tiles of a product depend on its sizes alone and not on the number of threads, and so do its bits.
 
 use std::iter;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cpu::vectorized;
 use crate::pack;
@@ -161,39 +162,38 @@ pub(crate) fn matmul_in_halves(
     }
     let halves = [(0, half), (half, k - half)];
     let tiles = n.div_ceil(COLUMNS);
-    let width = |left: usize| COLUMNS.min(n - left);
-
     let mut sums = halves.map(|_| Vec::<f32>::with_capacity(m * n));
     let shared = sums.each_mut().map(|sum| SharedMut(sum.as_mut_ptr()));
+    let begun: Vec<AtomicBool> = (0..tiles).map(|_| AtomicBool::new(false)).collect();
     parallel::for_each(halves.len() * tiles, m * n * k, |i| {
-        let (part, left) = (i / tiles, i % tiles * COLUMNS);
+        let (part, tile) = (i / tiles, i % tiles);
         let (first, inner) = halves[part];
-        let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width(left)));
+        let left = tile * COLUMNS;
+        let width = COLUMNS.min(n - left);
+        let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width));
         // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
         unsafe { gemm(a, b, shared[part].0.add(left), n, false) };
-    });
-    // SAFETY: the tiles cover all m * n elements of each, and each was written.
-    sums.iter_mut().for_each(|sum| unsafe { sum.set_len(m * n) });
-
-    let [mut out, rest] = sums;
-    let shared = SharedMut(out.as_mut_ptr());
-    parallel::for_each(tiles, 4 * m * n, |tile| {
-        let left = tile * COLUMNS;
+        // Whoever comes second adds the other half.
+        if !begun[tile].swap(true, Ordering::AcqRel) {
+            return;
+        }
         vectorized(
             #[inline(always)]
             || {
                 for row in 0..m {
-                    let at = row * n + left;
-                    // SAFETY: a row of this tile, touched by nobody else.
-                    let values = unsafe { shared.slice(at, width(left)) };
-                    for (value, rest) in values.iter_mut().zip(&rest[at..]) {
-                        *value += rest;
+                    // SAFETY: a row of this tile, in both halves: both were written, and whoever wrote the other is done with it.
+                    let [values, rest] = shared.map(|sum| unsafe { sum.slice(row * n + left, width) });
+                    for (value, rest) in values.iter_mut().zip(rest) {
+                        *value += *rest;
                     }
                     finish(row, left, values);
                 }
             },
         );
     });
+    let [mut out, _] = sums;
+    // SAFETY: the tiles cover all m * n elements, and each was written.
+    unsafe { out.set_len(m * n) };
     out
 }
 
