@@ -4,7 +4,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
-use crate::cpu::{applies, slice};
+use crate::cpu::{applies, slice, vectorized};
 use crate::parallel::for_each_chunk;
 use crate::{cuda, reference};
 
@@ -59,24 +59,46 @@ impl CustomOp1 for Winners {
         let z: &[f32] = slice(NAME, z, layout)?;
         let mut winners = vec![0u8; z.len() / self.pieces];
         for_each_chunk(1, [&mut winners[..]], 2 * self.pieces, |start, [winners]| {
-            for (winner, group) in winners.iter_mut().zip(z[start * self.pieces..].chunks(self.pieces)) {
-                *winner = first_largest(group);
+            let z = &z[start * self.pieces..];
+            let whole = winners.len() / TOGETHER * TOGETHER;
+            let (together, rest) = winners.split_at_mut(whole);
+            vectorized(
+                #[inline(always)]
+                || {
+                    let blocks = z.chunks_exact(TOGETHER * self.pieces);
+                    for (winners, block) in together.chunks_exact_mut(TOGETHER).zip(blocks) {
+                        winners.copy_from_slice(&first_largest::<TOGETHER>(block, self.pieces));
+                    }
+                },
+            );
+            for (winner, group) in rest.iter_mut().zip(z[whole * self.pieces..].chunks(self.pieces)) {
+                [*winner] = first_largest(group, self.pieces);
             }
         });
         Ok((CpuStorage::U8(winners), Shape::from((rows, columns / self.pieces))))
     }
 }
 
-/// Without branches: which piece wins is hard to foretell.
+/// Units that are decided side by side: a vector of AVX-512.
+const TOGETHER: usize = 16;
+
+/// The first largest of the `pieces` of each of `N` units. Without branches: which piece wins is hard to foretell.
 #[inline(always)]
-fn first_largest(group: &[f32]) -> u8 {
-    let (mut largest, mut winner) = (f32::NEG_INFINITY, 0);
-    for (&value, piece) in group.iter().zip(0u8..=u8::MAX) {
-        let wins = (value > largest) | (value.is_nan() & !largest.is_nan());
-        largest = if wins { value } else { largest };
-        winner = if wins { piece } else { winner };
+fn first_largest<const N: usize>(units: &[f32], pieces: usize) -> [u8; N] {
+    let (mut largest, mut winners) = ([f32::NEG_INFINITY; N], [0u32; N]);
+    for piece in 0..pieces {
+        let mut values = [0.; N];
+        for (value, &of_unit) in values.iter_mut().zip(units[piece..].iter().step_by(pieces)) {
+            *value = of_unit;
+        }
+        for ((largest, winner), value) in largest.iter_mut().zip(&mut winners).zip(values) {
+            let wins = (value > *largest) | (value.is_nan() & !largest.is_nan());
+            *largest = if wins { value } else { *largest };
+            *winner = if wins { piece as u32 } else { *winner };
+        }
     }
-    winner
+    // There are at most 256 pieces.
+    winners.map(|winner| winner as u8)
 }
 
 struct Select;
