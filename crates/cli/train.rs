@@ -128,9 +128,8 @@ fn finished(plan: &Plan, quiet: bool) -> Result<ExitCode> {
     let run = plan.out.display();
     if !quiet {
         let epochs = plan.epochs();
-        console::note(format_args!(
-            "The run in {run} is finished after {epochs} epochs; a larger --epochs trains it on."
-        ));
+        let more = if plan.recipe.depends_on_length() { "" } else { "; a larger --epochs trains it on" };
+        console::note(format_args!("The run in {run} is finished after {epochs} epochs{more}."));
     }
     console::print(run).map(|()| ExitCode::SUCCESS)
 }
@@ -409,6 +408,8 @@ fn farewell(run: &RunDir, recipe: &Recipe, steps: u64, seconds: f64) -> String {
     text += "\nNext:";
     text += &command(format!("ganlet sample {path}"), "draws new pictures");
     text += &command(format!("ganlet eval {path}"), "says how good they are");
-    text += &command(format!("ganlet train --resume {path} --epochs {longer}"), "trains it on");
+    if !recipe.depends_on_length() {
+        text += &command(format!("ganlet train --resume {path} --epochs {longer}"), "trains it on");
+    }
     text
 }
