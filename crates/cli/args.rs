@@ -134,7 +134,7 @@ pub(crate) struct TrainArgs {
     pub(crate) data: SourceArgs,
 
     /// Device to train on: cpu, cuda, cuda:N, or auto: CUDA where it is built in and there is a GPU, else the CPU. With
-    /// +tf32 after a GPU's name, large matrices are multiplied in TF32: faster, with 10 bits of each factor's fraction, to other bits
+    /// +tf32 after a GPU's name, large matrices are multiplied in TF32: faster, with 10 bits of each factor's fraction
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = DATA)]
     pub(crate) device: DeviceChoice,
 

@@ -35,7 +35,9 @@ impl FromStr for DeviceChoice {
                 let gpu = text.strip_suffix(TF32).unwrap_or(text);
                 let number = match gpu {
                     "cuda" => Some(0),
-                    _ => gpu.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
+                    _ => {
+                        gpu.strip_prefix("cuda:").filter(|n| !n.starts_with('+')).and_then(|n| n.parse().ok())
+                    }
                 };
                 let cuda = |number| Self::Cuda { number, tf32: gpu.len() < text.len() };
                 number
@@ -125,9 +127,19 @@ mod tests {
             assert_eq!(text.parse(), Ok(choice));
             assert_eq!(choice.to_string().parse(), Ok(choice));
         }
-        for wrong in
-            ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU", "+tf32", "cpu+tf32", "auto+tf32", "cuda:+tf32"]
-        {
+        for wrong in [
+            "",
+            "gpu",
+            "cuda:",
+            "cuda:-1",
+            "cuda:+1",
+            "cuda:x",
+            "CPU",
+            "+tf32",
+            "cpu+tf32",
+            "auto+tf32",
+            "cuda:+tf32",
+        ] {
             assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");
         }
     }

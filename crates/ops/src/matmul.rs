@@ -1,6 +1,6 @@
 //! Matrix products in tiles.
 //!
-//! The tiles of a product depend on its sizes alone and not on the number of threads, and so do its bits.
+//! The tiles of a product depend on its sizes alone and not on the number of threads. So do its bits, on one machine.
 
 use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,10 +50,10 @@ impl<'a> Mat<'a> {
         self.transposed().rows_at(first, cols).transposed()
     }
 
-    /// Where each column's elements stand together, as in a transposed weight: all of them, column after column.
+    /// The elements of a matrix that stand column after column, as a transposed weight's do.
     fn straight_columns(self) -> Option<&'a [f32]> {
-        let straight = self.row_stride == 1 && self.col_stride >= self.rows && self.rows > 0;
-        if straight { self.data.get(..self.cols.checked_sub(1)? * self.col_stride + self.rows) } else { None }
+        let straight = self.row_stride == 1 && self.col_stride == self.rows && self.rows > 0;
+        if straight { self.data.get(..self.rows * self.cols) } else { None }
     }
 
     pub(crate) fn transposed(self) -> Self {
@@ -73,9 +73,11 @@ const COLUMNS: usize = pack::WIDTH;
 /// Fewer tiles than this cannot be shared out well: then the product is cut into rows as well.
 const FEW_TILES: usize = 4;
 
-/// Rows that are multiplied at a time: a whole number of those that `gemm`'s kernel does at once (6 with AVX-512, 4 with AVX2), and few
-/// enough that it does not copy the other operand each time.
+/// Rows that are multiplied at a time: eight times those that `gemm`'s kernel does at once. For more it copies the other operand first.
 const ROWS: usize = 48;
+
+/// Longer sums are left to `gemm`, which cuts them: a panel for them would not fit into a cache.
+const LONGEST: usize = 1 << 12;
 
 /// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.
 ///
@@ -157,14 +159,14 @@ pub(crate) fn matmul_in_halves(
     let (m, k, n) = (a.rows, a.cols, b.cols);
     // As a layer's columns are shared out in its forward pass.
     let half = k.div_ceil(COLUMNS) / 2 * COLUMNS;
-    if k.div_ceil(COLUMNS) < FEW_TILES || n == 0 {
+    if k.div_ceil(COLUMNS) < FEW_TILES || m == 0 || n == 0 {
         return matmul(a, b, finish);
     }
     let halves = [(0, half), (half, k - half)];
     let tiles = n.div_ceil(COLUMNS);
     let mut sums = halves.map(|_| Vec::<f32>::with_capacity(m * n));
     let shared = sums.each_mut().map(|sum| SharedMut(sum.as_mut_ptr()));
-    let begun: Vec<AtomicBool> = (0..tiles).map(|_| AtomicBool::new(false)).collect();
+    let half_done: Vec<AtomicBool> = (0..tiles).map(|_| AtomicBool::new(false)).collect();
     parallel::for_each(halves.len() * tiles, m * n * k, |i| {
         let (part, tile) = (i / tiles, i % tiles);
         let (first, inner) = halves[part];
@@ -174,7 +176,7 @@ pub(crate) fn matmul_in_halves(
         // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
         unsafe { gemm(a, b, shared[part].0.add(left), n, false) };
         // Whoever comes second adds the other half.
-        if !begun[tile].swap(true, Ordering::AcqRel) {
+        if !half_done[tile].swap(true, Ordering::AcqRel) {
             return;
         }
         vectorized(
@@ -204,7 +206,8 @@ pub(crate) fn matmul_in_halves(
 /// # Safety
 /// `out` is valid for writes of such rows, and nobody else accesses them; where they are added to, they are initialised.
 unsafe fn multiply(a: Mat, b: Mat, next: Mat, out: *mut f32, stride: usize, add: bool) {
-    let Some(columns) = b.straight_columns().filter(|_| a.rows > 1 && b.cols > 1) else {
+    let worth_packing = a.rows > 1 && b.cols > 1 && b.rows <= LONGEST;
+    let Some(columns) = b.straight_columns().filter(|_| worth_packing) else {
         // SAFETY: the caller's promise.
         return unsafe { gemm(a, b, out, stride, add) };
     };
@@ -214,9 +217,11 @@ unsafe fn multiply(a: Mat, b: Mat, next: Mat, out: *mut f32, stride: usize, add:
         let next = next.straight_columns().unwrap_or(&[]);
         let nexts =
             next.chunks(next.len().div_ceil(a.rows.div_ceil(ROWS)).max(1)).chain(iter::repeat(&[][..]));
-        for (top, next) in (0..a.rows).step_by(ROWS).zip(nexts) {
+        // A row alone would be another kernel's, which adds up in another order: the last piece takes it in.
+        for (top, next) in (0..a.rows - 1).step_by(ROWS).zip(nexts) {
             pack::fetch(next);
-            let a = a.rows_at(top, ROWS.min(a.rows - top));
+            let rest = a.rows - top;
+            let a = a.rows_at(top, if rest == ROWS + 1 { rest } else { ROWS.min(rest) });
             // SAFETY: the caller's promise, of some of the rows.
             unsafe { gemm(a, b, out.add(top * stride), stride, add) };
         }

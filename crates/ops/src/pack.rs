@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 
+use pulp::Arch;
 #[cfg(target_arch = "x86_64")]
-use pulp::{Arch, cast, x86};
+use pulp::{cast, x86};
 
 use crate::cpu::vectorized;
 
@@ -52,17 +53,22 @@ pub(crate) fn fetch(values: &[f32]) {
 
 /// Makes `panel`, `(columns, WIDTH)`, the transpose of at most [`WIDTH`] rows of `columns` elements, which stand `stride` apart. Where they
 /// are fewer, the rest of each row of `panel` stays as it is.
+#[expect(clippy::redundant_closure, reason = "a function that is passed on by name is not inlined")]
 fn transpose(rows: &[f32], stride: usize, columns: usize, panel: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if let Arch::V4(simd) = Arch::new() {
-        return simd.vectorize(
-            #[inline(always)]
-            || by_blocks(avx512(simd), rows, stride, columns, panel),
-        );
-    }
     vectorized(
         #[inline(always)]
-        || by_blocks(plain, rows, stride, columns, panel),
+        || match Arch::new() {
+            #[cfg(target_arch = "x86_64")]
+            Arch::V4(simd) => by_blocks(avx512(simd), rows, stride, columns, panel),
+            _ => by_blocks(
+                #[inline(always)]
+                |rows, panel| plain(rows, panel),
+                rows,
+                stride,
+                columns,
+                panel,
+            ),
+        },
     );
 }
 
@@ -86,7 +92,8 @@ fn by_blocks(
         let count = rows.len().div_ceil(stride);
         let whole = if count == BLOCK { whole } else { 0 };
         for left in (0..whole).step_by(BLOCK) {
-            // Each is there; a panic would only cost time.
+            // Each is there, which the compiler cannot know; a panic would only cost time.
+            debug_assert!((BLOCK - 1) * stride + left + BLOCK <= rows.len());
             let row = |row: usize| rows.get(row * stride + left..).and_then(<[f32]>::first_chunk);
             let block_rows = std::array::from_fn(|at| row(at).unwrap_or(&[0.; BLOCK]));
             block(block_rows, &mut panel[left * WIDTH + top..]);
@@ -113,7 +120,7 @@ fn plain(rows: Block, panel: &mut [f32]) {
     }
 }
 
-/// Sixteen such squares at a time, four in a vector: its four lanes of 128 bits hold rows i, i + 4, i + 8 and i + 12.
+/// Four such squares at a time, one in each lane of 128 bits: vector i holds rows i, i + 4, i + 8 and i + 12.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn avx512(simd: x86::V4) -> impl Fn(Block, &mut [f32]) {
@@ -143,9 +150,8 @@ fn avx512(simd: x86::V4) -> impl Fn(Block, &mut [f32]) {
                 simd._mm512_unpackhi_pd(high(a, b), high(c, d)),
             ];
             for (column, values) in columns.into_iter().enumerate() {
-                if let Some(to) = panel[(left + column) * WIDTH..].first_chunk_mut::<BLOCK>() {
-                    *to = cast::<__m512d, [f32; BLOCK]>(values);
-                }
+                let at = (left + column) * WIDTH;
+                panel[at..at + BLOCK].copy_from_slice(&cast::<__m512d, [f32; BLOCK]>(values));
             }
         }
     }

@@ -36,6 +36,9 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         }
         .bt());
     }
+    if a.dim(0)?.checked_mul(b.dim(1)?).is_none_or(|size| size > isize::MAX as usize / 4) {
+        candle_core::bail!("{NAME}: a product of {:?} and {:?} is too large", a.shape(), b.shape());
+    }
     if !applies(&[a, b]) {
         return reference::matmul(a, b);
     }

@@ -22,7 +22,8 @@ pub(crate) const LANES: usize = 16;
 /// The blocks at `counter` and the 15 counters after it: word `w` of block `b` is `[w][b]`.
 #[inline(always)]
 pub(crate) fn blocks(counter: [u32; 4], key: [u32; 2]) -> [[u32; LANES]; 4] {
-    let mut lanes = counter.map(|word| [word; LANES]);
+    let [a, b, c, d] = counter;
+    let mut lanes = [[a; LANES], [b; LANES], [c; LANES], [d; LANES]];
     for (lane, word) in lanes[0].iter_mut().enumerate() {
         *word = word.wrapping_add(lane as u32);
     }

@@ -111,7 +111,7 @@ impl Stream {
         );
     }
 
-    /// Fills `out` with what `numbers` makes of the next whole blocks, so many at a time.
+    /// Fills `out` with what `numbers` makes of the next whole blocks, so many at a time. No block must have been begun.
     #[inline(always)]
     fn fill(&mut self, out: &mut [f32], numbers: impl Fn([[u32; philox::LANES]; 4]) -> [f32; WORDS]) {
         vectorized(
@@ -132,21 +132,12 @@ pub(crate) const WORDS: usize = 4 * philox::LANES;
 
 /// Calls `f` compiled for the widest vectors that this processor has, chosen at run time. No multiplication and addition are contracted into
 /// one, so the bits do not depend on the choice.
+///
+/// (A closure given to `dispatch` itself is called through a function of its own where it changes what it captures, and that is compiled for the
+/// narrowest. Given to this, it is what can be called once.)
 #[inline(always)]
-fn vectorized(f: impl FnMut()) {
-    /// A closure that changes what it captures would be called through a function of its own, compiled for the narrowest.
-    struct Inline<F>(F);
-
-    impl<F: FnMut()> pulp::NullaryFnOnce for Inline<F> {
-        type Output = ();
-
-        #[inline(always)]
-        fn call(mut self) {
-            (self.0)();
-        }
-    }
-
-    pulp::Arch::new().dispatch(Inline(f));
+fn vectorized(f: impl FnOnce()) {
+    pulp::Arch::new().dispatch(f);
 }
 
 /// The upper 24 bits as a fraction of one: exact in f32.
@@ -171,6 +162,24 @@ mod tests {
         #[test]
         fn below_stays_below(seed: u64, bound in 1u32..) {
             prop_assert!(Stream::new(seed, 0, 0).below(bound) < bound);
+        }
+
+        #[test]
+        fn many_uniform_numbers_are_those_one_by_one(seed: u64, before in 0usize..9, n in 0usize..300, block: u32) {
+            let mut many = Stream::new(seed, 2, 3);
+            many.counter[0] = block;
+            let mut single = many.clone();
+            for stream in [&mut many, &mut single] {
+                (0..before).for_each(|_| { stream.next_u32(); });
+            }
+            let mut out = vec![0.; n];
+            many.fill_uniform(&mut out);
+            prop_assert!(out.iter().all(|&x| x == single.uniform()));
+            prop_assert_eq!(many.next_u32(), single.next_u32());
+            let mut normal = [[0.; 70]; 2];
+            many.fill_normal(&mut normal[0]);
+            single.fill_normal(&mut normal[1]);
+            prop_assert_eq!(normal[0], normal[1]);
         }
 
         #[test]

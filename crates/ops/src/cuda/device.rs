@@ -1,6 +1,8 @@
 //! A GPU, set up for training.
 
+use std::any::Any;
 use std::panic;
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::cuda::WrapErr;
 use candle_core::cuda::cudarc::driver::sys::{
@@ -13,18 +15,31 @@ use candle_core::{Device, Error, Result};
 /// # Errors
 /// When there is no such GPU, no driver, or a library of CUDA is missing.
 pub fn open(number: usize) -> Result<Device> {
-    // Where a library is missing cudarc panics; what is printed then the error says shorter.
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let opened = panic::catch_unwind(|| set_up(number));
-    panic::set_hook(hook);
-    opened.unwrap_or_else(|cause| {
-        let cause = cause.downcast_ref::<String>().map_or("", String::as_str);
-        let library = cause.split('"').nth(1).unwrap_or("cuda");
-        Err(Error::Msg(format!(
+    /// One at a time: whoever puts the hook back must have taken the real one.
+    static HOOK: Mutex<()> = Mutex::new(());
+
+    // Where a library is missing cudarc panics, and prints what the error says shorter.
+    let opened = {
+        let _one = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|_| {}));
+        let opened = panic::catch_unwind(|| set_up(number));
+        panic::set_hook(hook);
+        opened
+    };
+    opened.unwrap_or_else(|cause| Err(Error::Msg(explained(&*cause))))
+}
+
+/// What cudarc panics with, in short.
+fn explained(cause: &(dyn Any + Send)) -> String {
+    let string = cause.downcast_ref::<String>().map(String::as_str);
+    let cause = string.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("no reason is known");
+    match cause.strip_prefix("Unable to dynamically load the \"").and_then(|rest| rest.split_once('"')) {
+        Some((library, _)) => format!(
             "lib{library} cannot be loaded (libcuda is part of NVIDIA's driver, libcublas and libcurand of CUDA)"
-        )))
-    })
+        ),
+        None => cause.into(),
+    }
 }
 
 fn set_up(number: usize) -> Result<Device> {
