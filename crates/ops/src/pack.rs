@@ -106,21 +106,19 @@ fn by_blocks(
     }
 }
 
-/// In squares of 4 by 4, which the compiler makes shuffles of.
+/// Column after column, gathered before it is written.
 #[inline(always)]
 fn plain(rows: Block, panel: &mut [f32]) {
-    for (top, rows) in rows.chunks_exact(4).enumerate() {
-        for left in 0..BLOCK / 4 {
-            for column in 4 * left..4 * left + 4 {
-                for (row, values) in rows.iter().enumerate() {
-                    panel[column * WIDTH + 4 * top + row] = values[column];
-                }
-            }
+    for column in 0..BLOCK {
+        let mut values = [0.; BLOCK];
+        for (value, row) in values.iter_mut().zip(rows) {
+            *value = row[column];
         }
+        panel[column * WIDTH..column * WIDTH + BLOCK].copy_from_slice(&values);
     }
 }
 
-/// Four such squares at a time, one in each lane of 128 bits: vector i holds rows i, i + 4, i + 8 and i + 12.
+/// Four squares of 4 by 4 at a time, one in each lane of 128 bits: vector i holds rows i, i + 4, i + 8 and i + 12.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn avx512(simd: x86::V4) -> impl Fn(Block, &mut [f32]) {
