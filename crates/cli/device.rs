@@ -40,9 +40,9 @@ impl FromStr for DeviceChoice {
                     }
                 };
                 let cuda = |number| Self::Cuda { number, tf32: gpu.len() < text.len() };
-                number
-                    .map(cuda)
-                    .ok_or_else(|| "expected auto, cpu, cuda, cuda:N, cuda+tf32 or cuda:N+tf32".into())
+                number.map(cuda).ok_or_else(|| {
+                    "expected auto, cpu, cuda or cuda:N, the last two with or without +tf32".into()
+                })
             }
         }
     }
