@@ -212,7 +212,7 @@ unsafe fn multiply(a: Mat, b: Mat, next: Mat, out: *mut f32, stride: usize, add:
         return unsafe { gemm(a, b, out, stride, add) };
     };
     // `gemm` would copy these as well, but element by element.
-    pack::with_transposed(columns, b.col_stride, b.rows, |panel| {
+    pack::with_transposed(columns, b.rows, |panel| {
         let b = Mat { data: panel, row_stride: pack::WIDTH, col_stride: 1, ..b };
         let next = next.straight_columns().unwrap_or(&[]);
         let nexts =

@@ -20,12 +20,7 @@ thread_local! {
 }
 
 /// Calls `f` with the [`transpose`] of the `rows`.
-pub(crate) fn with_transposed<R>(
-    rows: &[f32],
-    stride: usize,
-    columns: usize,
-    f: impl FnOnce(&[f32]) -> R,
-) -> R {
+pub(crate) fn with_transposed<R>(rows: &[f32], columns: usize, f: impl FnOnce(&[f32]) -> R) -> R {
     ROOM.with_borrow_mut(|room| {
         let size = columns * WIDTH;
         if room.len() < size + BLOCK {
@@ -34,7 +29,7 @@ pub(crate) fn with_transposed<R>(
         // Where a cache line begins.
         let start = room.as_ptr().align_offset(BLOCK * size_of::<f32>()).min(BLOCK);
         let panel = &mut room[start..start + size];
-        transpose(rows, stride, columns, panel);
+        transpose(rows, columns, panel);
         f(panel)
     })
 }
@@ -51,20 +46,19 @@ pub(crate) fn fetch(values: &[f32]) {
     let _ = values;
 }
 
-/// Makes `panel`, `(columns, WIDTH)`, the transpose of at most [`WIDTH`] rows of `columns` elements, which stand `stride` apart. Where they
+/// Makes `panel`, `(columns, WIDTH)`, the transpose of at most [`WIDTH`] rows of `columns` elements. Where they
 /// are fewer, the rest of each row of `panel` stays as it is.
 #[expect(clippy::redundant_closure, reason = "a function that is passed on by name is not inlined")]
-fn transpose(rows: &[f32], stride: usize, columns: usize, panel: &mut [f32]) {
+fn transpose(rows: &[f32], columns: usize, panel: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || match Arch::new() {
             #[cfg(target_arch = "x86_64")]
-            Arch::V4(simd) => by_blocks(avx512(simd), rows, stride, columns, panel),
+            Arch::V4(simd) => by_blocks(avx512(simd), rows, columns, panel),
             _ => by_blocks(
                 #[inline(always)]
                 |rows, panel| plain(rows, panel),
                 rows,
-                stride,
                 columns,
                 panel,
             ),
@@ -80,27 +74,21 @@ type Block<'a> = [&'a [f32; BLOCK]; BLOCK];
 /// Row after row, not column after column: a processor fetches what follows in a row, and would otherwise fetch rows below, which
 /// another core may be about to change.
 #[inline(always)]
-fn by_blocks(
-    block: impl Fn(Block, &mut [f32]),
-    rows: &[f32],
-    stride: usize,
-    columns: usize,
-    panel: &mut [f32],
-) {
+fn by_blocks(block: impl Fn(Block, &mut [f32]), rows: &[f32], columns: usize, panel: &mut [f32]) {
     let whole = columns / BLOCK * BLOCK;
-    for (rows, top) in rows.chunks(BLOCK * stride).zip((0..WIDTH).step_by(BLOCK)) {
-        let count = rows.len().div_ceil(stride);
+    for (rows, top) in rows.chunks(BLOCK * columns).zip((0..WIDTH).step_by(BLOCK)) {
+        let count = rows.len() / columns;
         let whole = if count == BLOCK { whole } else { 0 };
         for left in (0..whole).step_by(BLOCK) {
             // Each is there, which the compiler cannot know; a panic would only cost time.
-            debug_assert!((BLOCK - 1) * stride + left + BLOCK <= rows.len());
-            let row = |row: usize| rows.get(row * stride + left..).and_then(<[f32]>::first_chunk);
+            debug_assert!((BLOCK - 1) * columns + left + BLOCK <= rows.len());
+            let row = |row: usize| rows.get(row * columns + left..).and_then(<[f32]>::first_chunk);
             let block_rows = std::array::from_fn(|at| row(at).unwrap_or(&[0.; BLOCK]));
             block(block_rows, &mut panel[left * WIDTH + top..]);
         }
         for column in whole..columns {
             for row in 0..count {
-                panel[column * WIDTH + top + row] = rows[row * stride + column];
+                panel[column * WIDTH + top + row] = rows[row * columns + column];
             }
         }
     }
@@ -161,22 +149,19 @@ mod tests {
 
     #[test]
     fn a_panel_is_the_transpose() {
-        for (count, columns, more) in
-            [(64, 256, 0), (64, 100, 3), (40, 33, 7), (16, 16, 0), (7, 5, 1), (1, 9, 0)]
-        {
-            let stride = columns + more;
-            let rows: Vec<f32> = (0..(count - 1) * stride + columns).map(|i| i as f32).collect();
+        for (count, columns) in [(64, 256), (64, 100), (40, 33), (16, 16), (7, 5), (1, 9)] {
+            let rows: Vec<f32> = (0..count * columns).map(|i| i as f32).collect();
             let mut expected = vec![-1.; columns * WIDTH];
             for (at, value) in expected.iter_mut().enumerate() {
                 let (column, row) = (at / WIDTH, at % WIDTH);
-                *value = if row < count { rows[row * stride + column] } else { -1. };
+                *value = if row < count { rows[row * columns + column] } else { -1. };
             }
             let mut panel = vec![-1.; columns * WIDTH];
-            transpose(&rows, stride, columns, &mut panel);
+            transpose(&rows, columns, &mut panel);
             assert_eq!(panel, expected, "{count} rows of {columns}");
             // As where there are no vectors of 16.
             panel.fill(-1.);
-            by_blocks(plain, &rows, stride, columns, &mut panel);
+            by_blocks(plain, &rows, columns, &mut panel);
             assert_eq!(panel, expected, "{count} rows of {columns}, plainly");
         }
     }
