@@ -1,7 +1,8 @@
 use candle_core::{Result, Tensor};
 
 use crate::cpu::{applies, distinct_memory, with_slice_mut, with_slices};
-use crate::matmul::{Mat, matmul_add};
+use crate::matmul::matmul_add;
+use crate::matrix::Mat;
 use crate::mlp::{LayerGradients, MlpPass};
 use crate::{cuda, reference};
 

@@ -4,7 +4,8 @@
 
 use crate::Activation;
 use crate::cpu::vectorized;
-use crate::matmul::{Mat, matmul, matmul_in_halves};
+use crate::matmul::{matmul, matmul_in_halves};
+use crate::matrix::Mat;
 use crate::parallel::for_each_chunk;
 
 /// `activation(x Wᵀ + b)`.

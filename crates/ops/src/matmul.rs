@@ -2,70 +2,13 @@
 //!
 //! The tiles of a product depend on its sizes alone and not on the number of threads. So do its bits, on one machine.
 
-use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cpu::vectorized;
-use crate::pack;
+use crate::dot::dot;
+use crate::matrix::{Mat, Order, PartMut};
 use crate::parallel::{self, SharedMut};
-
-/// A view of a matrix: element `(r, c)` stands at `r * row_stride + c * col_stride`.
-#[derive(Clone, Copy)]
-pub(crate) struct Mat<'a> {
-    data: &'a [f32],
-    rows: usize,
-    cols: usize,
-    row_stride: usize,
-    col_stride: usize,
-}
-
-impl<'a> Mat<'a> {
-    /// `data` as rows of `cols` elements; what does not fill a row is left out.
-    pub(crate) fn new(data: &'a [f32], cols: usize) -> Self {
-        Self { data, rows: data.len().checked_div(cols).unwrap_or(0), cols, row_stride: cols, col_stride: 1 }
-    }
-
-    /// `rows` by `cols` elements of `data`, each step down or right as far as its stride; `None` where they exceed it.
-    pub(crate) fn strided(
-        data: &'a [f32],
-        [rows, cols]: [usize; 2],
-        [row_stride, col_stride]: [usize; 2],
-    ) -> Option<Self> {
-        if rows > 0 && cols > 0 {
-            let last =
-                (rows - 1).checked_mul(row_stride)?.checked_add((cols - 1).checked_mul(col_stride)?)?;
-            data.get(last)?;
-        }
-        Some(Self { data, rows, cols, row_stride, col_stride })
-    }
-
-    /// The `rows` rows from row `first` on.
-    fn rows_at(self, first: usize, rows: usize) -> Self {
-        assert!(first + rows <= self.rows, "rows beyond the matrix");
-        Self { data: self.data.get(first * self.row_stride..).unwrap_or(&[]), rows, ..self }
-    }
-
-    /// The `cols` columns from column `first` on.
-    fn columns_at(self, first: usize, cols: usize) -> Self {
-        self.transposed().rows_at(first, cols).transposed()
-    }
-
-    /// The elements of a matrix that stand column after column, as a transposed weight's do.
-    fn straight_columns(self) -> Option<&'a [f32]> {
-        let straight = self.row_stride == 1 && self.col_stride == self.rows && self.rows > 0;
-        if straight { self.data.get(..self.rows * self.cols) } else { None }
-    }
-
-    pub(crate) fn transposed(self) -> Self {
-        Self {
-            rows: self.cols,
-            cols: self.rows,
-            row_stride: self.col_stride,
-            col_stride: self.row_stride,
-            ..self
-        }
-    }
-}
+use crate::{microkernel, pack};
 
 /// Columns in a tile.
 const COLUMNS: usize = pack::WIDTH;
@@ -73,11 +16,11 @@ const COLUMNS: usize = pack::WIDTH;
 /// Fewer tiles than this cannot be shared out well: then the product is cut into rows as well.
 const FEW_TILES: usize = 4;
 
-/// Rows that are multiplied at a time: eight times those that `gemm`'s kernel does at once. For more it copies the other operand first.
+/// The rows of a height that is cut.
 const ROWS: usize = 48;
 
-/// Longer sums are left to `gemm`, which cuts them: a panel for them would not fit into a cache.
-const LONGEST: usize = 1 << 12;
+/// Longer sums are cut into these: a panel for them would not fit into a core's cache.
+const DEPTH: usize = 1 << 10;
 
 /// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.
 ///
@@ -132,16 +75,17 @@ unsafe fn tiles(
         let next = b.columns_at(left + width, COLUMNS.min(n - left - width));
         let (a, b) = (a.rows_at(top, height), b.columns_at(left, width));
         // SAFETY: the tile lies within `out`, and no two tiles overlap.
-        unsafe { multiply(a, b, next, out.0.add(top * n + left), n, add) };
-        vectorized(
-            #[inline(always)]
-            || {
-                for row in top..top + height {
-                    // SAFETY: a row of this tile: written above, touched by nobody else.
-                    finish(row, left, unsafe { out.slice(row * n + left, width) });
-                }
-            },
-        );
+        let tile = unsafe { PartMut::new(out, n, [top, height], [left, width]) };
+        multiply(a, b, next.straight_columns().unwrap_or(&[]), tile, add, |first, mut rows| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    for row in 0..rows.rows {
+                        finish(top + first + row, left, rows.row(row));
+                    }
+                },
+            );
+        });
     });
 }
 
@@ -166,7 +110,8 @@ pub(crate) fn matmul_in_halves(
     let tiles = n.div_ceil(COLUMNS);
     let mut sums = halves.map(|_| Vec::<f32>::with_capacity(m * n));
     let shared = sums.each_mut().map(|sum| SharedMut(sum.as_mut_ptr()));
-    let half_done: Vec<AtomicBool> = (0..tiles).map(|_| AtomicBool::new(false)).collect();
+    let pieces = m.div_ceil(ROWS);
+    let half_done: Vec<AtomicBool> = (0..tiles * pieces).map(|_| AtomicBool::new(false)).collect();
     parallel::for_each(halves.len() * tiles, m * n * k, |i| {
         let (part, tile) = (i / tiles, i % tiles);
         let (first, inner) = halves[part];
@@ -174,24 +119,26 @@ pub(crate) fn matmul_in_halves(
         let width = COLUMNS.min(n - left);
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width));
         // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
-        unsafe { gemm(a, b, shared[part].0.add(left), n, false) };
-        // Whoever comes second adds the other half.
-        if !half_done[tile].swap(true, Ordering::AcqRel) {
-            return;
-        }
-        vectorized(
-            #[inline(always)]
-            || {
-                for row in 0..m {
-                    // SAFETY: a row of this tile, in both halves: both were written, and whoever wrote the other is done with it.
-                    let [values, rest] = shared.map(|sum| unsafe { sum.slice(row * n + left, width) });
-                    for (value, rest) in values.iter_mut().zip(rest) {
-                        *value += *rest;
+        let sum = unsafe { PartMut::new(shared[part], n, [0, m], [left, width]) };
+        multiply(a, b, &[], sum, false, |first, rows| {
+            // Whoever comes second adds the other half.
+            if !half_done[tile * pieces + first / ROWS].swap(true, Ordering::AcqRel) {
+                return;
+            }
+            vectorized(
+                #[inline(always)]
+                || {
+                    for row in first..first + rows.rows {
+                        // SAFETY: a row of this tile, in both halves: both were written, and whoever wrote the other is done with it.
+                        let [values, rest] = shared.map(|sum| unsafe { sum.slice(row * n + left, width) });
+                        for (value, rest) in values.iter_mut().zip(rest) {
+                            *value += *rest;
+                        }
+                        finish(row, left, values);
                     }
-                    finish(row, left, values);
-                }
-            },
-        );
+                },
+            );
+        });
     });
     let [mut out, _] = sums;
     // SAFETY: the tiles cover all m * n elements, and each was written.
@@ -199,64 +146,41 @@ pub(crate) fn matmul_in_halves(
     out
 }
 
-/// `a` times `b`, which has at most [`COLUMNS`] columns, on one thread, to rows of `out` that stand `stride` apart, or added to them.
+/// Makes `out`, or adds to it, `a` times `b`, which has at most [`COLUMNS`] columns, on one thread.
 ///
+/// It calls `done` with [`ROWS`] rows at a time, or what is left of them, and the number of the first, as long as they are in the cache.
 /// Meanwhile what is probably multiplied `next` may come nearer: the weights of a wide layer do not fit into a core's cache.
-///
-/// # Safety
-/// `out` is valid for writes of such rows, and nobody else accesses them; where they are added to, they are initialised.
-unsafe fn multiply(a: Mat, b: Mat, next: Mat, out: *mut f32, stride: usize, add: bool) {
-    let worth_packing = a.rows > 1 && b.cols > 1 && b.rows <= LONGEST;
-    let Some(columns) = b.straight_columns().filter(|_| worth_packing) else {
-        // SAFETY: the caller's promise.
-        return unsafe { gemm(a, b, out, stride, add) };
-    };
-    // `gemm` would copy these as well, but element by element.
-    pack::with_transposed(columns, b.rows, |panel| {
-        let b = Mat { data: panel, row_stride: pack::WIDTH, col_stride: 1, ..b };
-        let next = next.straight_columns().unwrap_or(&[]);
-        let nexts =
-            next.chunks(next.len().div_ceil(a.rows.div_ceil(ROWS)).max(1)).chain(iter::repeat(&[][..]));
-        // A row alone would be another kernel's, which adds up in another order: the last piece takes it in.
-        for (top, next) in (0..a.rows - 1).step_by(ROWS).zip(nexts) {
-            pack::fetch(next);
-            let rest = a.rows - top;
-            let a = a.rows_at(top, if rest == ROWS + 1 { rest } else { ROWS.min(rest) });
-            // SAFETY: the caller's promise, of some of the rows.
-            unsafe { gemm(a, b, out.add(top * stride), stride, add) };
-        }
-    });
-}
-
-/// The same as `gemm` does it.
-///
-/// # Safety
-/// That of [`multiply`].
-unsafe fn gemm(a: Mat, b: Mat, out: *mut f32, stride: usize, add: bool) {
-    assert!(a.cols == b.rows && a.cols > 0, "the inner sizes of a product differ, or are 0");
-    // SAFETY: each element of a `Mat` lies in its `data`, so both operands are readable; the caller answers for `out`, which
-    // is read only to be added to.
-    unsafe {
-        gemm::gemm(
-            a.rows,
-            b.cols,
-            a.cols,
-            out,
-            1,
-            stride as isize,
-            add,
-            a.data.as_ptr(),
-            a.col_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.col_stride as isize,
-            b.row_stride as isize,
-            if add { 1. } else { 0. },
-            1.,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
+fn multiply(a: Mat, b: Mat, next: &[f32], mut out: PartMut, add: bool, done: impl Fn(usize, PartMut)) {
+    if let (Some(column), Order::Rows { data, stride }) = (b.column(), a.order()) {
+        // A vector's width of columns would be made for one.
+        vectorized(
+            #[inline(always)]
+            || {
+                for at in 0..a.rows {
+                    let sum = dot(&data[at * stride..][..a.cols], column) as f32;
+                    let value = &mut out.row(at)[0];
+                    *value = if add { *value + sum } else { sum };
+                }
+            },
         );
+        for top in (0..a.rows).step_by(ROWS) {
+            done(top, out.rows_at(top, ROWS.min(a.rows - top)));
+        }
+        return;
+    }
+    for first in (0..b.rows).step_by(DEPTH) {
+        let depth = DEPTH.min(b.rows - first);
+        let a = a.columns_at(first, depth);
+        pack::with_panel(b.rows_at(first, depth), |panel| {
+            let mut nexts = next.chunks(next.len().div_ceil(a.rows.div_ceil(ROWS)).max(1));
+            for top in (0..a.rows).step_by(ROWS) {
+                pack::fetch(nexts.next().unwrap_or(&[]));
+                let rows = ROWS.min(a.rows - top);
+                microkernel::multiply(a.rows_at(top, rows), panel, out.rows_at(top, rows), add || first > 0);
+                if first + depth == b.rows {
+                    done(top, out.rows_at(top, rows));
+                }
+            }
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of a matrix copied into its transpose, as the product with a transposed weight reads it fastest.
+//! Panels: a few columns of a matrix, copied to where the micro-kernel reads them fastest.
 
 use std::cell::RefCell;
 
@@ -7,8 +7,9 @@ use pulp::Arch;
 use pulp::{cast, x86};
 
 use crate::cpu::vectorized;
+use crate::matrix::{Mat, Order};
 
-/// The most rows, and the distance between the rows of what they become.
+/// The most columns of a panel, and the distance between its rows.
 pub(crate) const WIDTH: usize = 64;
 
 /// Rows and columns that are transposed at a time: a cache line of f32, and a vector of AVX-512.
@@ -19,19 +20,43 @@ thread_local! {
     static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with the [`transpose`] of the `rows`.
-pub(crate) fn with_transposed<R>(rows: &[f32], columns: usize, f: impl FnOnce(&[f32]) -> R) -> R {
+/// Calls `f` with a panel of `matrix`, which has at most [`WIDTH`] columns: its rows, [`WIDTH`] apart. What stands right of them means nothing.
+pub(crate) fn with_panel<R>(matrix: Mat, f: impl FnOnce(&[f32]) -> R) -> R {
     ROOM.with_borrow_mut(|room| {
-        let size = columns * WIDTH;
+        let size = matrix.rows * WIDTH;
         if room.len() < size + BLOCK {
             *room = vec![0.; size + BLOCK];
         }
         // Where a cache line begins.
         let start = room.as_ptr().align_offset(BLOCK * size_of::<f32>()).min(BLOCK);
         let panel = &mut room[start..start + size];
-        transpose(rows, columns, panel);
+        fill(panel, matrix);
         f(panel)
     })
+}
+
+/// Makes the panel. (Not inlined: compiled into each product it would be slower, since less is inlined into it.)
+#[inline(never)]
+fn fill(panel: &mut [f32], matrix: Mat) {
+    match matrix.order() {
+        Order::Rows { data, stride } => copy(data, stride, matrix.cols, panel),
+        Order::Columns { data, stride } => transpose(data, stride, [matrix.cols, matrix.rows], panel),
+    }
+}
+
+/// Copies rows of `width` elements that stand `stride` apart.
+fn copy(rows: &[f32], stride: usize, width: usize, panel: &mut [f32]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (at, to) in panel.chunks_exact_mut(WIDTH).enumerate() {
+                let row = &rows[at * stride..][..width];
+                for (to, &x) in to.iter_mut().zip(row) {
+                    *to = x;
+                }
+            }
+        },
+    );
 }
 
 /// Asks the processor to bring `values` into the second-level cache while it does something else.
@@ -46,20 +71,20 @@ pub(crate) fn fetch(values: &[f32]) {
     let _ = values;
 }
 
-/// Makes `panel`, `(columns, WIDTH)`, the transpose of at most [`WIDTH`] rows of `columns` elements. Where they
-/// are fewer, the rest of each row of `panel` stays as it is.
+/// Makes `panel`, `(columns, WIDTH)`, the transpose of `count` rows of `columns` elements that stand `stride` apart.
 #[expect(clippy::redundant_closure, reason = "a function that is passed on by name is not inlined")]
-fn transpose(rows: &[f32], columns: usize, panel: &mut [f32]) {
+fn transpose(rows: &[f32], stride: usize, [count, columns]: [usize; 2], panel: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || match Arch::new() {
             #[cfg(target_arch = "x86_64")]
-            Arch::V4(simd) => by_blocks(avx512(simd), rows, columns, panel),
+            Arch::V4(simd) => by_blocks(avx512(simd), rows, stride, [count, columns], panel),
             _ => by_blocks(
                 #[inline(always)]
                 |rows, panel| plain(rows, panel),
                 rows,
-                columns,
+                stride,
+                [count, columns],
                 panel,
             ),
         },
@@ -74,21 +99,31 @@ type Block<'a> = [&'a [f32; BLOCK]; BLOCK];
 /// Row after row, not column after column: a processor fetches what follows in a row, and would otherwise fetch rows below, which
 /// another core may be about to change.
 #[inline(always)]
-fn by_blocks(block: impl Fn(Block, &mut [f32]), rows: &[f32], columns: usize, panel: &mut [f32]) {
-    let whole = columns / BLOCK * BLOCK;
-    for (rows, top) in rows.chunks(BLOCK * columns).zip((0..WIDTH).step_by(BLOCK)) {
-        let count = rows.len() / columns;
-        let whole = if count == BLOCK { whole } else { 0 };
+fn by_blocks(
+    block: impl Fn(Block, &mut [f32]),
+    rows: &[f32],
+    stride: usize,
+    [count, columns]: [usize; 2],
+    panel: &mut [f32],
+) {
+    for top in (0..count).step_by(BLOCK) {
+        let rows = &rows[top * stride..];
+        let count = BLOCK.min(count - top);
+        let whole = if count == BLOCK { columns / BLOCK * BLOCK } else { 0 };
         for left in (0..whole).step_by(BLOCK) {
             // Each is there, which the compiler cannot know; a panic would only cost time.
-            debug_assert!((BLOCK - 1) * columns + left + BLOCK <= rows.len());
-            let row = |row: usize| rows.get(row * columns + left..).and_then(<[f32]>::first_chunk);
-            let block_rows = std::array::from_fn(|at| row(at).unwrap_or(&[0.; BLOCK]));
-            block(block_rows, &mut panel[left * WIDTH + top..]);
+            debug_assert!((BLOCK - 1) * stride + left + BLOCK <= rows.len());
+            let mut whole_rows = [&[0.; BLOCK]; BLOCK];
+            for (at, whole_row) in whole_rows.iter_mut().enumerate() {
+                if let Some(row) = rows.get(at * stride + left..).and_then(<[f32]>::first_chunk) {
+                    *whole_row = row;
+                }
+            }
+            block(whole_rows, &mut panel[left * WIDTH + top..]);
         }
         for column in whole..columns {
             for row in 0..count {
-                panel[column * WIDTH + top + row] = rows[row * columns + column];
+                panel[column * WIDTH + top + row] = rows[row * stride + column];
             }
         }
     }
@@ -116,19 +151,20 @@ fn avx512(simd: x86::V4) -> impl Fn(Block, &mut [f32]) {
     #[inline(always)]
     move |rows, panel| {
         for left in (0..BLOCK).step_by(4) {
-            let lanes = |i: usize| {
+            let mut lanes = [simd._mm512_setzero_ps(); 4];
+            for (i, lanes) in lanes.iter_mut().enumerate() {
                 let piece = |row: usize| {
                     let row = rows[row];
                     cast::<[f32; 4], __m128>([row[left], row[left + 1], row[left + 2], row[left + 3]])
                 };
-                let lanes = simd._mm512_castps128_ps512(piece(i));
-                let lanes = simd._mm512_insertf32x4::<1>(lanes, piece(i + 4));
-                let lanes = simd._mm512_insertf32x4::<2>(lanes, piece(i + 8));
-                simd._mm512_insertf32x4::<3>(lanes, piece(i + 12))
-            };
+                *lanes = simd._mm512_castps128_ps512(piece(i));
+                *lanes = simd._mm512_insertf32x4::<1>(*lanes, piece(i + 4));
+                *lanes = simd._mm512_insertf32x4::<2>(*lanes, piece(i + 8));
+                *lanes = simd._mm512_insertf32x4::<3>(*lanes, piece(i + 12));
+            }
+            let [a, b, c, d] = lanes;
             let low = |a, b| cast::<__m512, __m512d>(simd._mm512_unpacklo_ps(a, b));
             let high = |a, b| cast::<__m512, __m512d>(simd._mm512_unpackhi_ps(a, b));
-            let [a, b, c, d] = std::array::from_fn(lanes);
             let columns = [
                 simd._mm512_unpacklo_pd(low(a, b), low(c, d)),
                 simd._mm512_unpackhi_pd(low(a, b), low(c, d)),
@@ -157,11 +193,11 @@ mod tests {
                 *value = if row < count { rows[row * columns + column] } else { -1. };
             }
             let mut panel = vec![-1.; columns * WIDTH];
-            transpose(&rows, columns, &mut panel);
+            transpose(&rows, columns, [count, columns], &mut panel);
             assert_eq!(panel, expected, "{count} rows of {columns}");
             // As where there are no vectors of 16.
             panel.fill(-1.);
-            by_blocks(plain, &rows, columns, &mut panel);
+            by_blocks(plain, &rows, columns, [count, columns], &mut panel);
             assert_eq!(panel, expected, "{count} rows of {columns}, plainly");
         }
     }

@@ -1,7 +1,7 @@
 use candle_core::{CpuStorage, CustomOp2, Error, Layout, Result, Shape, Tensor};
 
 use crate::cpu::applies;
-use crate::matmul::{self, Mat};
+use crate::matrix::Mat;
 use crate::reference;
 
 const NAME: &str = "matmul";
@@ -42,7 +42,8 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if !applies(&[a, b]) {
         return reference::matmul(a, b);
     }
-    a.apply_op2(b, Product)
+    let straight = |t: &Tensor| if t.stride().contains(&1) { Ok(t.clone()) } else { t.contiguous() };
+    straight(a)?.apply_op2(&straight(b)?, Product)
 }
 
 struct Product;
@@ -61,7 +62,7 @@ impl CustomOp2 for Product {
     ) -> Result<(CpuStorage, Shape)> {
         let (a, b) = (mat(a, a_layout)?, mat(b, b_layout)?);
         let shape = Shape::from((a_layout.dims()[0], b_layout.dims()[1]));
-        Ok((CpuStorage::F32(matmul::matmul(a, b, |_, _, _| {})), shape))
+        Ok((CpuStorage::F32(crate::matmul::matmul(a, b, |_, _, _| {})), shape))
     }
 
     fn bwd(

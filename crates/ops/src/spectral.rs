@@ -2,7 +2,8 @@ use candle_core::{Result, Tensor};
 
 use crate::cpu::{applies, same_shape, vectorized, with_slices};
 use crate::dot::dot;
-use crate::matmul::{Mat, matmul};
+use crate::matmul::matmul;
+use crate::matrix::Mat;
 use crate::parallel::for_each_chunk;
 use crate::reference;
 

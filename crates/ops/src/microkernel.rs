@@ -1,0 +1,204 @@
+//! The innermost part of a product: a few rows of the result stay in registers while a panel of the other factor goes by.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::matrix::{Mat, Order, PartMut};
+use crate::pack;
+
+/// Rows in a block. With four vectors in each their sums fill 24 of AVX-512's 32 registers, which leaves room for a row of the
+/// panel; with two of AVX2's, 12 of 16.
+const ROWS: usize = 6;
+
+/// Makes `out`, or adds to it, `a` times the first columns of `panel`, whose rows stand [`pack::WIDTH`] apart.
+///
+/// Each element is summed up from its first product to its last, and each product added without being rounded where the processor
+/// can do that. So its bits depend neither on the width of the vectors nor on what is made beside it.
+pub(crate) fn multiply(a: Mat, panel: &[f32], out: PartMut, add: bool) {
+    Arch::new().dispatch(Multiply { a, panel, out, add });
+}
+
+struct Multiply<'a> {
+    a: Mat<'a>,
+    panel: &'a [f32],
+    out: PartMut<'a>,
+    add: bool,
+}
+
+impl WithSimd for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        if S::REGISTER_COUNT < 32 { self.columns::<S, 2>(simd) } else { self.columns::<S, 4>(simd) }
+    }
+}
+
+impl Multiply<'_> {
+    /// Blocks of `V` vectors across, and of one where less is left.
+    #[inline(always)]
+    fn columns<S: Simd, const V: usize>(&mut self, simd: S) {
+        let mut left = 0;
+        while left < self.out.cols {
+            if left + V * S::F32_LANES <= self.out.cols {
+                self.rows::<S, V>(simd, left);
+                left += V * S::F32_LANES;
+            } else {
+                self.rows::<S, 1>(simd, left);
+                left += S::F32_LANES;
+            }
+        }
+    }
+
+    /// Blocks one below the other.
+    #[inline(always)]
+    fn rows<S: Simd, const V: usize>(&mut self, simd: S, left: usize) {
+        for top in (0..self.a.rows).step_by(ROWS) {
+            match self.a.rows - top {
+                1 => self.block::<S, 1, V>(simd, top, left),
+                2 => self.block::<S, 2, V>(simd, top, left),
+                3 => self.block::<S, 3, V>(simd, top, left),
+                4 => self.block::<S, 4, V>(simd, top, left),
+                5 => self.block::<S, 5, V>(simd, top, left),
+                _ => self.block::<S, ROWS, V>(simd, top, left),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn block<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, top: usize, left: usize) {
+        let sums = match self.a.order() {
+            Order::Rows { data, stride } => {
+                let mut rows = [&[][..]; R];
+                for (at, row) in rows.iter_mut().enumerate() {
+                    *row = &data[(top + at) * stride..][..self.a.cols];
+                }
+                sums::<S, R, V>(
+                    simd,
+                    #[inline(always)]
+                    |i| {
+                        let mut column = [0.; R];
+                        for (x, row) in column.iter_mut().zip(&rows) {
+                            *x = row[i];
+                        }
+                        column
+                    },
+                    self.panel,
+                    left,
+                )
+            }
+            Order::Columns { data, stride } => sums::<S, R, V>(
+                simd,
+                #[inline(always)]
+                |i| {
+                    let mut column = [0.; R];
+                    column.copy_from_slice(&data[i * stride + top..][..R]);
+                    column
+                },
+                self.panel,
+                left,
+            ),
+        };
+        for (at, sums) in sums.iter().enumerate() {
+            let row = &mut self.out.row(top + at)[left..];
+            let (vectors, _) = S::as_mut_simd_f32s(row);
+            if let Some(to) = vectors.first_chunk_mut::<V>() {
+                for (to, &sum) in to.iter_mut().zip(sums) {
+                    *to = if self.add { simd.add_f32s(*to, sum) } else { sum };
+                }
+            } else {
+                // One vector, of which there is room for a part.
+                let sum =
+                    if self.add { simd.add_f32s(simd.partial_load_f32s(row), sums[0]) } else { sums[0] };
+                simd.partial_store_f32s(row, sum);
+            }
+        }
+    }
+}
+
+/// What is left in the registers: for each of `R` rows, its elements times the panel's rows, from column `left` on.
+///
+/// `column(i)` has the rows' elements that go with the panel's row `i`.
+#[inline(always)]
+fn sums<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    column: impl Fn(usize) -> [f32; R],
+    panel: &[f32],
+    left: usize,
+) -> [[S::f32s; V]; R] {
+    let mut sums = [[simd.splat_f32s(0.); V]; R];
+    for (i, row) in panel.chunks_exact(pack::WIDTH).enumerate() {
+        let (b, _) = S::as_simd_f32s(&row[left..]);
+        let b = &b[..V];
+        let column = column(i);
+        for (sums, &x) in sums.iter_mut().zip(&column) {
+            let x = simd.splat_f32s(x);
+            for (sum, &b) in sums.iter_mut().zip(b) {
+                *sum = simd.mul_add_e_f32s(x, b, *sum);
+            }
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::*;
+    use crate::parallel::SharedMut;
+
+    type Way = Box<dyn Fn(Multiply)>;
+
+    /// With which vectors, and whether they add a product without rounding it.
+    fn ways() -> Vec<(&'static str, bool, Way)> {
+        let fused = !matches!(Arch::new(), Arch::Scalar);
+        let mut ways: Vec<(_, _, Way)> = vec![
+            ("none", false, Box::new(|multiply| Scalar.vectorize(multiply))),
+            ("the widest", fused, Box::new(|multiply| Arch::new().dispatch(multiply))),
+        ];
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            ways.push(("AVX2", true, Box::new(move |multiply| Simd::vectorize(simd, multiply))));
+        }
+        ways
+    }
+
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|at| ((at * 7919 + seed) % 1009) as f32 / 337. - 1.5).collect()
+    }
+
+    /// Each element alone, from its first product to its last.
+    fn sums(a: &[f32], panel: &[f32], [rows, depth, cols]: [usize; 3], fused: bool) -> Vec<f32> {
+        let sum = |row: usize, col: usize| {
+            (0..depth).fold(0f32, |sum, i| {
+                let (x, y) = (a[row * depth + i], panel[i * pack::WIDTH + col]);
+                if fused { x.mul_add(y, sum) } else { x * y + sum }
+            })
+        };
+        (0..rows * cols).map(|at| sum(at / cols, at % cols)).collect()
+    }
+
+    #[test]
+    fn bits_depend_on_the_factors_alone() {
+        for size @ [rows, depth, cols] in [[1, 1, 1], [5, 70, 64], [6, 9, 17], [13, 200, 48], [48, 33, 7]] {
+            let (a, panel, before) =
+                (numbers(rows * depth, 1), numbers(depth * pack::WIDTH, 2), numbers(rows * cols, 3));
+            let by_columns: Vec<f32> = (0..rows * depth).map(|at| a[at % rows * depth + at / rows]).collect();
+            for (name, fused, way) in ways() {
+                let sums = sums(&a, &panel, size, fused);
+                for a in [Mat::new(&a, depth), Mat::new(&by_columns, rows).transposed()] {
+                    for add in [false, true] {
+                        let mut product = before.clone();
+                        let whole = SharedMut(product.as_mut_ptr());
+                        // SAFETY: it is all of `product`, which nobody else looks at.
+                        let out = unsafe { PartMut::new(whole, cols, [0, rows], [0, cols]) };
+                        way(Multiply { a, panel: &panel, out, add });
+                        let added = before.iter().zip(&sums).map(|(before, sum)| before + sum);
+                        let expected = if add { added.collect() } else { sums.clone() };
+                        assert_eq!(product, expected, "{size:?}, vectors: {name}, added: {add}");
+                    }
+                }
+            }
+        }
+    }
+}
