@@ -1,6 +1,6 @@
 //! Matrix products in tiles.
 //!
-//! The tiles of a product depend on its sizes alone and not on the number of threads. So do its bits, on one machine.
+//! The tiles of a product depend on its sizes alone, and not on the number of threads or the width of vectors. So does the order of its sums.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +16,7 @@ const COLUMNS: usize = pack::WIDTH;
 /// Fewer tiles than this cannot be shared out well: then the product is cut into rows as well.
 const FEW_TILES: usize = 4;
 
-/// The rows of a height that is cut.
+/// Rows that are multiplied and finished at a time, a few of the micro-kernel's blocks: so many stay in the first cache.
 const ROWS: usize = 48;
 
 /// Longer sums are cut into these: a panel for them would not fit into a core's cache.
@@ -27,7 +27,7 @@ const DEPTH: usize = 1 << 10;
 /// `finish(row, column, values)` is applied to each row of each tile while it is in the cache, `column` being that of
 /// `values[0]`. (It is `Copy` since a call through a reference would not be compiled into the vectorised loop.)
 pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync) -> Vec<f32> {
-    // The callers have checked their shapes; what follows reads out of bounds otherwise.
+    // The callers have checked their shapes; with others some elements would not be written.
     assert_eq!(a.cols, b.rows, "the inner sizes of a product differ");
     let (m, n) = (a.rows, b.cols);
     if a.cols == 0 {
