@@ -118,7 +118,8 @@ pub(crate) fn matmul_in_halves(
         let left = tile * COLUMNS;
         let width = COLUMNS.min(n - left);
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width));
-        // SAFETY: the columns lie within the capacity of this half's sum, and no two pieces share them.
+        // SAFETY: the columns lie within the capacity of this half's sum, and no other piece makes them; who adds the halves has them
+        // when nothing more is made of those rows here.
         let sum = unsafe { PartMut::new(shared[part], n, [0, m], [left, width]) };
         multiply(a, b, &[], sum, false, |first, rows| {
             // Whoever comes second adds the other half.

@@ -96,7 +96,7 @@ impl PartMut<'_> {
     /// The `rows` and `cols` from row `top` and column `left` on, of a `whole` whose rows stand `stride` apart.
     ///
     /// # Safety
-    /// They lie within the whole, and as long as this lives nobody else accesses them. They are initialised before they are read.
+    /// They lie within the whole. As long as a row is lent from here, nobody else accesses it; and it is initialised before it is read.
     pub(crate) unsafe fn new(
         whole: SharedMut<f32>,
         stride: usize,

@@ -51,6 +51,7 @@ fn copy(rows: &[f32], stride: usize, width: usize, panel: &mut [f32]) {
         || {
             for (at, to) in panel.chunks_exact_mut(WIDTH).enumerate() {
                 let row = &rows[at * stride..][..width];
+                // Few elements: a call to copy them would take longer.
                 for (to, &x) in to.iter_mut().zip(row) {
                     *to = x;
                 }
