@@ -127,11 +127,11 @@ fn exp(x: f32) -> f32 {
     // Not `clamp`: these comparisons let NaN through.
     let x = if x > 88. { 88. } else { x };
     let x = if x < -87. { -87. } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let tail = 1. / 24. + r * (1. / 120. + r * (1. / 720. + r / 5040.));
-    let series = 1. + r * (1. + r * (0.5 + r * (1. / 6. + r * tail)));
+    let r = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2_HIGH, x));
+    let tail = r.mul_add(r.mul_add(r.mul_add(1. / 5040., 1. / 720.), 1. / 120.), 1. / 24.);
+    let series = r.mul_add(r.mul_add(r.mul_add(r.mul_add(tail, 1. / 6.), 0.5), 1.), 1.);
     // 2^n by its exponent bits: the low bits of `shifted` are those of the integer n.
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     series * power
