@@ -51,10 +51,12 @@ impl Slope<'_> {
     /// Multiplies it onto a copy of all of `gradient`.
     pub(crate) fn times(&self, gradient: &[f32]) -> Vec<f32> {
         let mut product = gradient.to_vec();
-        vectorized(
-            #[inline(always)]
-            || self.multiply(0, 0, &mut product),
-        );
+        for_each_chunk(self.width, [&mut product[..]], 4, |start, [product]| {
+            vectorized(
+                #[inline(always)]
+                || self.multiply(start / self.width, 0, product),
+            );
+        });
         product
     }
 }

@@ -3,7 +3,7 @@
 use crate::pool;
 
 /// Below this many elementary operations the pool costs more than it gives.
-const WORTH_SHARING: usize = 1 << 17;
+const WORTH_SHARING: usize = 1 << 15;
 
 /// Calls `piece(i)` once for each `i` in `0..pieces`, on several threads where the `work` is worth it.
 ///
