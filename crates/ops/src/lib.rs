@@ -70,6 +70,7 @@ mod pack;
 mod parallel;
 mod pixels;
 mod pool;
+mod prefetch;
 mod product;
 pub mod reference;
 mod sgd;

@@ -8,19 +8,23 @@ use crate::cpu::vectorized;
 use crate::dot::dot;
 use crate::matrix::{Mat, Order, PartMut};
 use crate::parallel::{self, SharedMut};
-use crate::{microkernel, pack};
+use crate::{microkernel, pack, prefetch};
 
 /// Columns in a tile.
 const COLUMNS: usize = pack::WIDTH;
 
-/// Fewer tiles than this cannot be shared out well: then the product is cut into rows as well.
-const FEW_TILES: usize = 4;
+/// Columns by which a tile may be narrower: a vector of AVX-512.
+const VECTOR: usize = 16;
 
-/// Rows that are multiplied and finished at a time, a few of the micro-kernel's blocks: so many stay in the first cache.
+/// Fewer tiles than this cannot be shared out well: then they are cut into rows as well, so many each.
+const FEW_TILES: usize = 4;
 const ROWS: usize = 48;
 
 /// Longer sums are cut into these: a panel for them would not fit into a core's cache.
 const DEPTH: usize = 1 << 10;
+
+/// Elements of a weight that stay in a core's cache from one use to the next, some 2 MiB with what else is used of the next one.
+const STAY_NEAR: usize = 1 << 19;
 
 /// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.
 ///
@@ -70,23 +74,35 @@ unsafe fn tiles(
     let tiles_across = n.div_ceil(COLUMNS);
     let height = if tiles_across < FEW_TILES { ROWS } else { m.max(1) };
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
-        let (top, left) = (tile / tiles_across * height, tile % tiles_across * COLUMNS);
-        let (height, width) = (height.min(m - top), COLUMNS.min(n - left));
-        let next = b.columns_at(left + width, COLUMNS.min(n - left - width));
-        let (a, b) = (a.rows_at(top, height), b.columns_at(left, width));
+        let top = tile / tiles_across * height;
+        let height = height.min(m - top);
+        let (left, width) = columns(n, tile % tiles_across);
+        if n * k > STAY_NEAR {
+            let next = b.columns_at(left + width, COLUMNS.min(n - left - width));
+            next.straight_columns().into_iter().for_each(prefetch::all);
+        }
         // SAFETY: the tile lies within `out`, and no two tiles overlap.
-        let tile = unsafe { PartMut::new(out, n, [top, height], [left, width]) };
-        multiply(a, b, next.straight_columns().unwrap_or(&[]), tile, add, |first, mut rows| {
-            vectorized(
-                #[inline(always)]
-                || {
-                    for row in 0..rows.rows {
-                        finish(top + first + row, left, rows.row(row));
-                    }
-                },
-            );
-        });
+        let mut tile = unsafe { PartMut::new(out, n, [top, height], [left, width]) };
+        multiply(a.rows_at(top, height), b.columns_at(left, width), &mut tile, add);
+        vectorized(
+            #[inline(always)]
+            || {
+                for row in 0..height {
+                    finish(top + row, left, tile.row(row));
+                }
+            },
+        );
     });
+}
+
+/// Where a tile of a product with `n` columns begins, and how wide it is.
+///
+/// What is missing to whole tiles the last ones share: one that is left with a single vector would take longer than its share.
+fn columns(n: usize, tile: usize) -> (usize, usize) {
+    let tiles = n.div_ceil(COLUMNS);
+    let missing = ((tiles * COLUMNS - n) / VECTOR).min(tiles);
+    let left = |tile: usize| (tile * COLUMNS - (tile + missing).saturating_sub(tiles) * VECTOR).min(n);
+    (left(tile), left(tile + 1) - left(tile))
 }
 
 /// [`matmul`], its sums cut in two: `a`'s left half times `b`'s upper half, plus the rest.
@@ -110,36 +126,32 @@ pub(crate) fn matmul_in_halves(
     let tiles = n.div_ceil(COLUMNS);
     let mut sums = halves.map(|_| Vec::<f32>::with_capacity(m * n));
     let shared = sums.each_mut().map(|sum| SharedMut(sum.as_mut_ptr()));
-    let pieces = m.div_ceil(ROWS);
-    let half_done: Vec<AtomicBool> = (0..tiles * pieces).map(|_| AtomicBool::new(false)).collect();
+    let half_done: Vec<AtomicBool> = (0..tiles).map(|_| AtomicBool::new(false)).collect();
     parallel::for_each(halves.len() * tiles, m * n * k, |i| {
         let (part, tile) = (i / tiles, i % tiles);
         let (first, inner) = halves[part];
-        let left = tile * COLUMNS;
-        let width = COLUMNS.min(n - left);
+        let (left, width) = columns(n, tile);
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width));
-        // SAFETY: the columns lie within the capacity of this half's sum, and no other piece makes them; who adds the halves has them
-        // when nothing more is made of those rows here.
-        let sum = unsafe { PartMut::new(shared[part], n, [0, m], [left, width]) };
-        multiply(a, b, &[], sum, false, |first, rows| {
-            // Whoever comes second adds the other half.
-            if !half_done[tile * pieces + first / ROWS].swap(true, Ordering::AcqRel) {
-                return;
-            }
-            vectorized(
-                #[inline(always)]
-                || {
-                    for row in first..first + rows.rows {
-                        // SAFETY: a row of this tile, in both halves: both were written, and whoever wrote the other is done with it.
-                        let [values, rest] = shared.map(|sum| unsafe { sum.slice(row * n + left, width) });
-                        for (value, rest) in values.iter_mut().zip(rest) {
-                            *value += *rest;
-                        }
-                        finish(row, left, values);
+        // SAFETY: the columns lie within the capacity of this half's sum, and no other piece makes them.
+        let mut sum = unsafe { PartMut::new(shared[part], n, [0, m], [left, width]) };
+        multiply(a, b, &mut sum, false);
+        // Whoever comes second adds the other half.
+        if !half_done[tile].swap(true, Ordering::AcqRel) {
+            return;
+        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for row in 0..m {
+                    // SAFETY: a row of this tile, in both halves: both were written, and whoever wrote the other is done with it.
+                    let [values, rest] = shared.map(|sum| unsafe { sum.slice(row * n + left, width) });
+                    for (value, rest) in values.iter_mut().zip(rest) {
+                        *value += *rest;
                     }
-                },
-            );
-        });
+                    finish(row, left, values);
+                }
+            },
+        );
     });
     let [mut out, _] = sums;
     // SAFETY: the tiles cover all m * n elements, and each was written.
@@ -148,10 +160,7 @@ pub(crate) fn matmul_in_halves(
 }
 
 /// Makes `out`, or adds to it, `a` times `b`, which has at most [`COLUMNS`] columns, on one thread.
-///
-/// It calls `done` with [`ROWS`] rows at a time, or what is left of them, and the number of the first, as long as they are in the cache.
-/// Meanwhile what is probably multiplied `next` may come nearer: the weights of a wide layer do not fit into a core's cache.
-fn multiply(a: Mat, b: Mat, next: &[f32], mut out: PartMut, add: bool, done: impl Fn(usize, PartMut)) {
+fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool) {
     if let (Some(column), Order::Rows { data, stride }) = (b.column(), a.order()) {
         // A vector's width of columns would be made for one.
         vectorized(
@@ -164,24 +173,33 @@ fn multiply(a: Mat, b: Mat, next: &[f32], mut out: PartMut, add: bool, done: imp
                 }
             },
         );
-        for top in (0..a.rows).step_by(ROWS) {
-            done(top, out.rows_at(top, ROWS.min(a.rows - top)));
-        }
         return;
     }
     for first in (0..b.rows).step_by(DEPTH) {
         let depth = DEPTH.min(b.rows - first);
-        let a = a.columns_at(first, depth);
         pack::with_panel(b.rows_at(first, depth), |panel| {
-            let mut nexts = next.chunks(next.len().div_ceil(a.rows.div_ceil(ROWS)).max(1));
-            for top in (0..a.rows).step_by(ROWS) {
-                pack::fetch(nexts.next().unwrap_or(&[]));
-                let rows = ROWS.min(a.rows - top);
-                microkernel::multiply(a.rows_at(top, rows), panel, out.rows_at(top, rows), add || first > 0);
-                if first + depth == b.rows {
-                    done(top, out.rows_at(top, rows));
-                }
-            }
+            microkernel::multiply(a.columns_at(first, depth), panel, out.lent(), add || first > 0);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_all_columns_once() {
+        for n in 1..1000_usize {
+            let tiles = n.div_ceil(COLUMNS);
+            let mut end = 0;
+            for tile in 0..tiles {
+                let (left, width) = columns(n, tile);
+                assert_eq!(left, end, "{n} columns, tile {tile}");
+                assert!((1..=COLUMNS).contains(&width), "{n} columns, tile {tile}: {width}");
+                end = left + width;
+            }
+            assert_eq!(end, n);
+        }
+        assert_eq!([9, 10, 12].map(|tile| columns(784, tile)), [(576, 64), (640, 48), (736, 48)]);
     }
 }

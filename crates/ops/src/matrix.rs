@@ -108,11 +108,9 @@ impl PartMut<'_> {
         Self { first, stride, rows, cols, lent: PhantomData }
     }
 
-    /// The `rows` rows from row `first` on.
-    pub(crate) fn rows_at(&mut self, first: usize, rows: usize) -> PartMut<'_> {
-        assert!(first + rows <= self.rows, "rows beyond the part");
-        // SAFETY: they are among those that were promised, and lent to nobody else.
-        unsafe { PartMut::new(self.first, self.stride, [first, rows], [0, self.cols]) }
+    /// The same, lent on.
+    pub(crate) fn lent(&mut self) -> PartMut<'_> {
+        PartMut { lent: PhantomData, ..*self }
     }
 
     /// What there is of a row, counted from the first one here.

@@ -4,6 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::matrix::{Mat, Order, PartMut};
 use crate::pack;
+use crate::prefetch::{self, LINE};
 
 /// Rows in a block. With four vectors in each their sums fill 24 of AVX-512's 32 registers, which leaves room for a row of the
 /// panel; with two of AVX2's, 12 of 16.
@@ -34,18 +35,30 @@ impl WithSimd for Multiply<'_> {
 }
 
 impl Multiply<'_> {
-    /// Blocks of `V` vectors across, and of one where less is left.
+    /// Blocks of `V` vectors across, then of what is left.
     #[inline(always)]
     fn columns<S: Simd, const V: usize>(&mut self, simd: S) {
         let mut left = 0;
-        while left < self.out.cols {
-            if left + V * S::F32_LANES <= self.out.cols {
-                self.rows::<S, V>(simd, left);
-                left += V * S::F32_LANES;
-            } else {
-                self.rows::<S, 1>(simd, left);
-                left += S::F32_LANES;
+        while left + V * S::F32_LANES <= self.out.cols {
+            self.rows::<S, V>(simd, left);
+            left += V * S::F32_LANES;
+        }
+        if V > 2 {
+            match (self.out.cols - left) / S::F32_LANES {
+                3 => {
+                    self.rows::<S, 3>(simd, left);
+                    left += 3 * S::F32_LANES;
+                }
+                2 => {
+                    self.rows::<S, 2>(simd, left);
+                    left += 2 * S::F32_LANES;
+                }
+                _ => {}
             }
+        }
+        while left < self.out.cols {
+            self.rows::<S, 1>(simd, left);
+            left += S::F32_LANES;
         }
     }
 
@@ -82,6 +95,12 @@ impl Multiply<'_> {
                         }
                         column
                     },
+                    #[inline(always)]
+                    |i| {
+                        for row in &rows {
+                            prefetch::line(row.as_ptr().wrapping_add(ROWS * stride + i));
+                        }
+                    },
                     self.panel,
                     left,
                 )
@@ -94,6 +113,8 @@ impl Multiply<'_> {
                     column.copy_from_slice(&data[i * stride + top..][..R]);
                     column
                 },
+                #[inline(always)]
+                |_| {},
                 self.panel,
                 left,
             ),
@@ -117,23 +138,27 @@ impl Multiply<'_> {
 
 /// What is left in the registers: for each of `R` rows, its elements times the panel's rows, from column `left` on.
 ///
-/// `column(i)` has the rows' elements that go with the panel's row `i`.
+/// `column(i)` has the rows' elements that go with the panel's row `i`; `ahead(i)` is called before it for each `i` that begins a cache line.
 #[inline(always)]
 fn sums<S: Simd, const R: usize, const V: usize>(
     simd: S,
     column: impl Fn(usize) -> [f32; R],
+    ahead: impl Fn(usize),
     panel: &[f32],
     left: usize,
 ) -> [[S::f32s; V]; R] {
     let mut sums = [[simd.splat_f32s(0.); V]; R];
-    for (i, row) in panel.chunks_exact(pack::WIDTH).enumerate() {
-        let (b, _) = S::as_simd_f32s(&row[left..]);
-        let b = &b[..V];
-        let column = column(i);
-        for (sums, &x) in sums.iter_mut().zip(&column) {
-            let x = simd.splat_f32s(x);
-            for (sum, &b) in sums.iter_mut().zip(b) {
-                *sum = simd.mul_add_e_f32s(x, b, *sum);
+    for (line, rows) in panel.chunks(LINE * pack::WIDTH).enumerate() {
+        ahead(line * LINE);
+        for (i, row) in rows.chunks_exact(pack::WIDTH).enumerate() {
+            let (b, _) = S::as_simd_f32s(&row[left..]);
+            let b = &b[..V];
+            let column = column(line * LINE + i);
+            for (sums, &x) in sums.iter_mut().zip(&column) {
+                let x = simd.splat_f32s(x);
+                for (sum, &b) in sums.iter_mut().zip(b) {
+                    *sum = simd.mul_add_e_f32s(x, b, *sum);
+                }
             }
         }
     }

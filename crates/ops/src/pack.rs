@@ -8,12 +8,16 @@ use pulp::{cast, x86};
 
 use crate::cpu::vectorized;
 use crate::matrix::{Mat, Order};
+use crate::prefetch;
 
 /// The most columns of a panel, and the distance between its rows.
 pub(crate) const WIDTH: usize = 64;
 
 /// Rows and columns that are transposed at a time: a cache line of f32, and a vector of AVX-512.
 const BLOCK: usize = 16;
+
+/// How far ahead in its rows the processor is asked for what will be transposed: four blocks.
+const AHEAD: usize = 4 * BLOCK;
 
 thread_local! {
     /// Room for a panel, kept from one product to the next.
@@ -60,18 +64,6 @@ fn copy(rows: &[f32], stride: usize, width: usize, panel: &mut [f32]) {
     );
 }
 
-/// Asks the processor to bring `values` into the second-level cache while it does something else.
-pub(crate) fn fetch(values: &[f32]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in values.chunks(BLOCK) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a hint, which changes nothing and fails nowhere; SSE, which it needs, is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = values;
-}
-
 /// Makes `panel`, `(columns, WIDTH)`, the transpose of `count` rows of `columns` elements that stand `stride` apart.
 #[expect(clippy::redundant_closure, reason = "a function that is passed on by name is not inlined")]
 fn transpose(rows: &[f32], stride: usize, [count, columns]: [usize; 2], panel: &mut [f32]) {
@@ -116,6 +108,7 @@ fn by_blocks(
             debug_assert!((BLOCK - 1) * stride + left + BLOCK <= rows.len());
             let mut whole_rows = [&[0.; BLOCK]; BLOCK];
             for (at, whole_row) in whole_rows.iter_mut().enumerate() {
+                prefetch::line(rows.as_ptr().wrapping_add(at * stride + left + AHEAD));
                 if let Some(row) = rows.get(at * stride + left..).and_then(<[f32]>::first_chunk) {
                     *whole_row = row;
                 }
