@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use ganlet_data::Loaded;
 use ganlet_metrics::{DigitJudge, Estimate, Judgement};
 use ganlet_train::Gan;
@@ -15,12 +15,21 @@ use crate::{device, files};
 /// As many as `ganlet eval` takes, so that the numbers are the same.
 const SAMPLES: u64 = 10_000;
 
+/// Of these, so many are there at a time.
+const AT_ONCE: usize = 96;
+
+/// The fewest images that say whether all can be judged.
+const FEW: usize = 3;
+
 /// Where the best generator's file says its Fréchet distance.
 const FRECHET: &str = "ganlet.frechet";
 
 /// Judges the generator after some of the epochs, and keeps the best.
 pub(crate) struct Evaluation {
-    judge: DigitJudge,
+    /// `(N, D)` u8
+    test: Tensor,
+    /// Who has seen them: made when there is something to judge, which is later than a training begins.
+    judge: Option<DigitJudge>,
     every: u64,
     last: u64,
     /// The Fréchet distance of the best so far.
@@ -43,16 +52,20 @@ pub(crate) struct Line {
 }
 
 impl Evaluation {
-    /// A judge that holds samples against the test images.
-    pub(crate) fn judge(loaded: &Loaded) -> Result<DigitJudge> {
-        device::limit_threads();
+    /// The test images, `(N, D)` u8, which samples are held against, if they can be.
+    pub(crate) fn test_images(loaded: &Loaded) -> Result<Tensor> {
         let test = loaded.dataset.test().images(&Device::Cpu)?;
-        DigitJudge::new(&test).map_err(|source| Error::Evaluate { name: "--eval-every".into(), source })
+        // What does not fit is said before the training; a few of them tell.
+        let few = test.narrow(0, 0, test.dim(0)?.min(FEW))?;
+        match DigitJudge::new(&few) {
+            Ok(_) => Ok(test),
+            Err(source) => Err(Error::Evaluate { name: "--eval-every".into(), source }),
+        }
     }
 
     /// Has the generator judged after each `every` epochs and the `last`.
-    pub(crate) fn new(judge: DigitJudge, every: u64, last: u64) -> Self {
-        Self { judge, every, last, best: None }
+    pub(crate) fn new(test: Tensor, every: u64, last: u64) -> Self {
+        Self { test, judge: None, every, last, best: None }
     }
 
     pub(crate) fn every(&self) -> u64 {
@@ -75,9 +88,18 @@ impl Evaluation {
         if !epoch.is_multiple_of(self.every) && epoch != self.last {
             return Ok(None);
         }
-        let seeds: Vec<u64> = (0..SAMPLES).collect();
+        device::limit_threads();
+        let judge = match &mut self.judge {
+            Some(judge) => judge,
+            none => none.insert(DigitJudge::new(&self.test)?),
+        };
         let generator = gan.averaged()?;
-        let Judgement { frechet, classes } = self.judge.judge(&generator.sample(&seeds)?)?;
+        let seeds: Vec<u64> = (0..SAMPLES).collect();
+        let features = seeds
+            .chunks(AT_ONCE)
+            .map(|seeds| Ok(judge.features(&generator.sample(seeds)?)?))
+            .collect::<Result<Vec<_>>>()?;
+        let Judgement { frechet, classes } = judge.judge_features(&Tensor::cat(&features, 0)?)?;
         let Estimate { value, error } = frechet;
         let best = self.best.is_none_or(|best| value < best);
         if best {

@@ -59,7 +59,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
 
     let every = eval_every(args, &recipe.dataset);
-    let judge = (every > 0).then(|| Evaluation::judge(&loaded)).transpose()?;
+    let test = (every > 0).then(|| Evaluation::test_images(&loaded)).transpose()?;
     let environment = Environment::new(&loaded, &device);
     let data = loaded.dataset.digest();
     // By value: what training does not need is given back before it begins.
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
 
     let (started, before) = (Instant::now(), gan.steps);
-    let evaluation = judge.map(|judge| Evaluation::new(judge, every, plan.epochs()));
+    let evaluation = test.map(|test| Evaluation::new(test, every, plan.epochs()));
     let checkpoints = Checkpoints {
         folder: run.checkpoints(),
         recipe: recipe.clone(),

@@ -46,7 +46,7 @@ pub const PARAMETERS: [(&str, &[usize]); 10] = [
 ];
 
 /// Images that pass through at a time, so that memory stays flat.
-const BLOCK: usize = 500;
+pub(crate) const BLOCK: usize = 96;
 
 /// The network whose features the distances are taken in: a convolutional classifier of MNIST's digits.
 ///

@@ -2,6 +2,7 @@ use candle_core::{Device, Tensor};
 use ganlet_ops::normalize;
 use ganlet_random::Stream;
 
+use crate::digits::BLOCK;
 use crate::estimate::Estimate;
 use crate::input::{pixels, same_width};
 use crate::matrix::Rows;
@@ -41,7 +42,15 @@ impl DigitJudge {
     /// When they are fewer than three, or of another size or dtype.
     pub fn new(test: &Tensor) -> Result<Self> {
         let network = DigitNetwork::v1()?;
-        let reference = Gaussian::of(&network.features(&normalize(&test.to_device(&Device::Cpu)?)?)?)?;
+        let test = test.to_device(&Device::Cpu)?;
+        let count = test.dims2()?.0;
+        // Some at a time: as floats, all of them would take four times the memory.
+        let blocks = (0..count.max(1)).step_by(BLOCK).map(|first| {
+            let images = test.narrow(0, first, BLOCK.min(count - first))?;
+            network.features(&normalize(&images)?)
+        });
+        let features = Tensor::cat(&blocks.collect::<Result<Vec<_>>>()?, 0)?;
+        let reference = Gaussian::of(&features)?;
         Ok(Self { network, reference })
     }
 
@@ -50,7 +59,15 @@ impl DigitJudge {
     /// # Errors
     /// When they are fewer than three, of another size, or not of finite numbers.
     pub fn judge(&self, samples: &Tensor) -> Result<Judgement> {
-        self.judge_features(&self.network.features(&samples.to_device(&Device::Cpu)?)?)
+        self.judge_features(&self.features(samples)?)
+    }
+
+    /// What is known of `samples`, as above, to [`DigitJudge::judge_features`]: `(N, 64)`. So they need not all be there at once.
+    ///
+    /// # Errors
+    /// When they are of another size.
+    pub fn features(&self, samples: &Tensor) -> Result<Tensor> {
+        self.network.features(&samples.to_device(&Device::Cpu)?)
     }
 
     /// The share of `samples`, as above, that look like the digit of their label.
@@ -58,11 +75,15 @@ impl DigitJudge {
     /// # Errors
     /// Those above, and when there are not as many labels.
     pub fn agreement(&self, samples: &Tensor, labels: &[u32]) -> Result<Estimate> {
-        let features = self.network.features(&samples.to_device(&Device::Cpu)?)?;
+        let features = self.features(samples)?;
         agreement(&self.network.probabilities(&features)?, labels)
     }
 
-    fn judge_features(&self, features: &Tensor) -> Result<Judgement> {
+    /// Judges samples by their features, `(N, 64)`.
+    ///
+    /// # Errors
+    /// When there are fewer than three, or they are not finite numbers.
+    pub fn judge_features(&self, features: &Tensor) -> Result<Judgement> {
         let frechet = self.reference.distance(features)?;
         Ok(Judgement { frechet, classes: Classes::of(&self.network.probabilities(features)?)? })
     }
@@ -233,7 +254,7 @@ impl Digits {
     }
 
     fn evaluate(&self, samples: &Tensor) -> Result<DigitQuality> {
-        let features = self.judge.network.features(&samples.to_device(&Device::Cpu)?)?;
+        let features = self.judge.features(samples)?;
         Ok(DigitQuality {
             judgement: self.judge.judge_features(&features)?,
             kernel: self.kernel.distance(&features)?,
