@@ -78,6 +78,11 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
+/// `1 epoch`, `2 epochs`.
+pub(crate) fn epochs(number: u64) -> String {
+    format!("{number} epoch{}", if number == 1 { "" } else { "s" })
+}
+
 /// A length of time, in the two units that matter: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;

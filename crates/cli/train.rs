@@ -127,9 +127,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 fn finished(plan: &Plan, quiet: bool) -> Result<ExitCode> {
     let run = plan.out.display();
     if !quiet {
-        let epochs = plan.epochs();
+        let epochs = console::epochs(plan.epochs());
         let more = if plan.recipe.depends_on_length() { "" } else { "; a larger --epochs trains it on" };
-        console::note(format_args!("The run in {run} is finished after {epochs} epochs{more}."));
+        console::note(format_args!("The run in {run} is finished after {epochs}{more}."));
     }
     console::print(run).map(|()| ExitCode::SUCCESS)
 }
@@ -308,8 +308,8 @@ impl fmt::Display for Plan {
         writeln!(f, "discriminator  {discriminator}")?;
         writeln!(
             f,
-            "length         {} epochs of {steps} steps of {} images",
-            recipe.epochs,
+            "length         {} of {steps} steps of {} images",
+            console::epochs(recipe.epochs),
             grouped(recipe.images_per_step() as u64)
         )?;
         writeln!(f, "device         {device}")?;

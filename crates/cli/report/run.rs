@@ -8,7 +8,7 @@ use ganlet_viz::report::{self, Figure, State, Table, Warning};
 
 use super::charts::charts;
 use super::sheets::{Sheets, picture};
-use crate::console::{duration, grouped};
+use crate::console::{self, duration, grouped};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Entry};
@@ -128,7 +128,8 @@ impl Course {
     }
 
     fn status(&self, state: State, run: &Path) -> String {
-        let Self { epochs, seconds, step, .. } = self;
+        let Self { seconds, step, .. } = self;
+        let epochs = console::epochs(self.epochs);
         let so_far = grouped(*step);
         // How long an epoch is stands in the environment, which may be missing.
         let of_all = match self.steps() {
@@ -137,13 +138,13 @@ impl Course {
         };
         match state {
             State::Finished => {
-                format!("Finished: {epochs} epochs, {so_far} steps, in {}.", duration(*seconds))
+                format!("Finished: {epochs}, {so_far} steps, in {}.", duration(*seconds))
             }
             State::Stopped => format!(
                 "Stopped after {so_far}{of_all} steps. To go on: ganlet train --resume {}",
                 resume::quoted(run)
             ),
-            State::Training if *step == 0 => format!("In training: {epochs} epochs to go."),
+            State::Training if *step == 0 => format!("In training: {epochs} to go."),
             State::Training => {
                 let left = self.steps().saturating_sub(*step) as f64 / self.rate().unwrap_or(f64::INFINITY);
                 let left = if left.is_finite() && left > 0. {
@@ -151,7 +152,7 @@ impl Course {
                 } else {
                     String::new()
                 };
-                format!("In training: {} of {epochs} epochs, {so_far}{of_all} steps{left}.", self.epoch())
+                format!("In training: {} of {epochs}, {so_far}{of_all} steps{left}.", self.epoch())
             }
         }
     }
