@@ -16,14 +16,16 @@ const COLUMNS: usize = pack::WIDTH;
 /// Columns by which a tile may be narrower: a vector of AVX-512.
 const VECTOR: usize = 16;
 
-/// Fewer tiles than this cannot be shared out well: then they are cut into rows as well, so many each.
+/// Fewer tiles than this cannot be shared out well: then the product is cut into rows as well.
 const FEW_TILES: usize = 4;
+
+/// Rows of a tile in that case, a few of the micro-kernel's blocks.
 const ROWS: usize = 48;
 
 /// Longer sums are cut into these: a panel for them would not fit into a core's cache.
 const DEPTH: usize = 1 << 10;
 
-/// Elements of a weight that stay in a core's cache from one use to the next, some 2 MiB with what else is used of the next one.
+/// Elements of a weight that is still near when its next tile is copied: 2 MiB. To ask for these beforehand costs more than it gives.
 const STAY_NEAR: usize = 1 << 19;
 
 /// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.

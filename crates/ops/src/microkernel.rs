@@ -95,6 +95,7 @@ impl Multiply<'_> {
                         }
                         column
                     },
+                    // Of the block below, which another core may have written.
                     #[inline(always)]
                     |i| {
                         for row in &rows {
