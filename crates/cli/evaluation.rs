@@ -54,6 +54,7 @@ pub(crate) struct Line {
 impl Evaluation {
     /// The test images, `(N, D)` u8, which samples are held against, if they can be.
     pub(crate) fn test_images(loaded: &Loaded) -> Result<Tensor> {
+        device::limit_threads();
         let test = loaded.dataset.test().images(&Device::Cpu)?;
         // What does not fit is said before the training; a few of them tell.
         let few = test.narrow(0, 0, test.dim(0)?.min(FEW))?;
@@ -88,7 +89,6 @@ impl Evaluation {
         if !epoch.is_multiple_of(self.every) && epoch != self.last {
             return Ok(None);
         }
-        device::limit_threads();
         let judge = match &mut self.judge {
             Some(judge) => judge,
             none => none.insert(DigitJudge::new(&self.test)?),

@@ -206,7 +206,9 @@ mod tests {
 
     #[test]
     fn bits_depend_on_the_factors_alone() {
-        for size @ [rows, depth, cols] in [[1, 1, 1], [5, 20, 64], [6, 9, 17], [13, 30, 40], [48, 3, 7]] {
+        for size @ [rows, depth, cols] in
+            [[1, 1, 1], [5, 20, 64], [6, 9, 17], [13, 30, 40], [7, 18, 50], [48, 3, 7]]
+        {
             let (a, panel, before) =
                 (numbers(rows * depth, 1), numbers(depth * pack::WIDTH, 2), numbers(rows * cols, 3));
             let by_columns: Vec<f32> = (0..rows * depth).map(|at| a[at % rows * depth + at / rows]).collect();
