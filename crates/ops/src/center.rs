@@ -1,7 +1,7 @@
 use candle_core::{CpuStorage, CustomOp2, Error, Layout, Result, Shape, Tensor};
 
 use crate::cpu::{applies, slice, vectorized};
-use crate::parallel::for_each_chunk;
+use crate::parallel::in_chunks;
 use crate::{cuda, reference};
 
 const NAME: &str = "center";
@@ -47,8 +47,7 @@ impl CustomOp2 for Center {
         if center.is_empty() {
             return Err(Error::msg(format!("{NAME}: expected at least one column, found none")));
         }
-        let mut out = vec![0f32; x.len()];
-        for_each_chunk(center.len(), [&mut out[..]], 1, |start, [out]| {
+        let out = in_chunks(x.len(), center.len(), 1, |start, out: &mut [f32]| {
             vectorized(
                 #[inline(always)]
                 || {

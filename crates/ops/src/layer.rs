@@ -6,7 +6,7 @@ use crate::Activation;
 use crate::cpu::vectorized;
 use crate::matmul::{matmul, matmul_in_halves};
 use crate::matrix::Mat;
-use crate::parallel::for_each_chunk;
+use crate::parallel::in_chunks;
 
 /// `activation(x Wᵀ + b)`.
 pub(crate) fn forward(
@@ -50,14 +50,13 @@ impl Slope<'_> {
 
     /// Multiplies it onto a copy of all of `gradient`.
     pub(crate) fn times(&self, gradient: &[f32]) -> Vec<f32> {
-        let mut product = gradient.to_vec();
-        for_each_chunk(self.width, [&mut product[..]], 4, |start, [product]| {
+        in_chunks(gradient.len(), self.width, 4, |start, product: &mut [f32]| {
+            product.copy_from_slice(&gradient[start..][..product.len()]);
             vectorized(
                 #[inline(always)]
                 || self.multiply(start / self.width, 0, product),
             );
-        });
-        product
+        })
     }
 }
 
@@ -104,14 +103,13 @@ fn multiply(values: &mut [f32], factors: &[f32]) {
 
 /// `x` times `mask`, element by element.
 pub(crate) fn masked(x: &[f32], mask: &[f32]) -> Vec<f32> {
-    let mut product = x.to_vec();
-    for_each_chunk(1, [&mut product[..]], 1, |start, [product]| {
+    in_chunks(x.len(), 1, 1, |start, product: &mut [f32]| {
+        product.copy_from_slice(&x[start..][..product.len()]);
         vectorized(
             #[inline(always)]
             || multiply(product, &mask[start..]),
         );
-    });
-    product
+    })
 }
 
 /// The sum of the rows of a matrix of `width` columns.

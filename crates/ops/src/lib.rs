@@ -94,6 +94,7 @@ pub use join::join;
 pub use linear::linear;
 pub use loss::{LossTerm, Term, mean_loss};
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
+pub use parallel::for_each_mut;
 pub use pixels::{denormalize, gather_normalize, normalize};
 pub use pool::threads;
 pub use product::matmul;

@@ -5,7 +5,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
 use crate::cpu::{applies, slice, vectorized};
-use crate::parallel::for_each_chunk;
+use crate::parallel::in_chunks;
 use crate::{cuda, reference};
 
 const NAME: &str = "maxout";
@@ -57,8 +57,7 @@ impl CustomOp1 for Winners {
     fn cpu_fwd(&self, z: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (rows, columns) = layout.shape().dims2()?;
         let z: &[f32] = slice(NAME, z, layout)?;
-        let mut winners = vec![0u8; z.len() / self.pieces];
-        for_each_chunk(1, [&mut winners[..]], 2 * self.pieces, |start, [winners]| {
+        let winners = in_chunks(z.len() / self.pieces, 1, 2 * self.pieces, |start, winners: &mut [u8]| {
             let z = &z[start * self.pieces..];
             let whole = winners.len() / TOGETHER * TOGETHER;
             let (together, rest) = winners.split_at_mut(whole);
@@ -119,8 +118,7 @@ impl CustomOp2 for Select {
         let pieces = z_layout.dims()[1] / units.max(1);
         let z: &[f32] = slice(NAME, z, z_layout)?;
         let winners: &[u8] = slice(NAME, winners, winners_layout)?;
-        let mut y = vec![0f32; winners.len()];
-        for_each_chunk(1, [&mut y[..]], 2, |start, [y]| {
+        let y = in_chunks(winners.len(), 1, 2, |start, y: &mut [f32]| {
             for ((y, &winner), i) in y.iter_mut().zip(&winners[start..]).zip(start..) {
                 *y = z[i * pieces + usize::from(winner)];
             }
@@ -159,8 +157,7 @@ impl CustomOp2 for Spread {
         let (rows, units) = y_layout.shape().dims2()?;
         let y: &[f32] = slice(NAME, y, y_layout)?;
         let winners: &[u8] = slice(NAME, winners, winners_layout)?;
-        let mut z = vec![0f32; y.len() * self.pieces];
-        for_each_chunk(self.pieces, [&mut z[..]], 2, |start, [z]| {
+        let z = in_chunks(y.len() * self.pieces, self.pieces, 2, |start, z: &mut [f32]| {
             let first = start / self.pieces;
             for ((group, y), &winner) in z.chunks_mut(self.pieces).zip(&y[first..]).zip(&winners[first..]) {
                 group[usize::from(winner)] = *y;

@@ -1,5 +1,7 @@
 //! Loops over pieces of work, shared among threads where that pays.
 
+use std::mem::MaybeUninit;
+
 use crate::pool;
 
 /// Below this many elementary operations the pool costs more than it gives.
@@ -36,6 +38,35 @@ pub(crate) fn for_each_chunk<T: Send, const N: usize>(
         // SAFETY: the chunks of different `i` are disjoint, and those of different buffers are, which are borrowed
         // for the whole call; `start + chunk.min(len - start)` is at most the length of the shortest.
         f(start, buffers.map(|b| unsafe { b.slice(start, chunk.min(len - start)) }));
+    });
+}
+
+/// A new buffer of `len` elements, zeros of which `f(offset, chunk)` makes what they are to be, in the chunks of [`for_each_chunk`].
+///
+/// Each thread writes the zeros too, a chunk at a time: it then has them in its first cache.
+pub(crate) fn in_chunks<T: Copy + Default + Send>(
+    len: usize,
+    width: usize,
+    cost: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Vec<T> {
+    let mut made = Vec::with_capacity(len);
+    for_each_chunk(width, [&mut made.spare_capacity_mut()[..len]], cost, |start, [chunk]| {
+        chunk.fill(MaybeUninit::new(T::default()));
+        // SAFETY: all of it was just filled.
+        f(start, unsafe { chunk.assume_init_mut() });
+    });
+    // SAFETY: the chunks are all of the `len` elements, and each was filled.
+    unsafe { made.set_len(len) };
+    made
+}
+
+/// Calls `f` once for each of `items`, on several threads where the `work` is worth it: in elementary operations, all together.
+pub fn for_each_mut<T: Send>(items: &mut [T], work: usize, f: impl Fn(&mut T) + Sync) {
+    let all = SharedMut(items.as_mut_ptr());
+    for_each(items.len(), work, |i| {
+        // SAFETY: one item for each `i`, of those borrowed for the whole call.
+        unsafe { all.slice(i, 1) }.iter_mut().for_each(&f);
     });
 }
 

@@ -1,8 +1,8 @@
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Error, Layout, Result, Shape, Tensor};
 
 use crate::cpu::{slice, vectorized};
-use crate::parallel::for_each_chunk;
-use crate::{cuda, reference};
+use crate::parallel::in_chunks;
+use crate::{cuda, prefetch, reference};
 
 const NAME: &str = "gather_normalize";
 
@@ -74,15 +74,16 @@ impl CustomOp2 for GatherNormalize {
         if let Some(&index) = indices.iter().find(|&&i| i as usize >= rows) {
             return Err(Error::InvalidIndex { op: NAME, index: index as usize, size: rows }.bt());
         }
-        let mut out = vec![0f32; indices.len() * width];
-        for_each_chunk(width, [&mut out[..]], 2, |start, [out]| {
-            let first = start / width;
+        let row = |&index: &u32| &pixels[index as usize * width..][..width];
+        let out = in_chunks(indices.len() * width, width, 2, |start, out: &mut [f32]| {
+            let indices = &indices[start / width..][..out.len() / width];
+            // They stand anywhere in a large data set.
+            indices.iter().map(row).for_each(prefetch::all);
             vectorized(
                 #[inline(always)]
                 || {
-                    for (out, &index) in out.chunks_exact_mut(width).zip(&indices[first..]) {
-                        let from = index as usize * width;
-                        for (x, &p) in out.iter_mut().zip(&pixels[from..from + width]) {
+                    for (out, index) in out.chunks_exact_mut(width).zip(indices) {
+                        for (x, &p) in out.iter_mut().zip(row(index)) {
                             *x = f32::from(p) * (2. / 255.) - 1.;
                         }
                     }

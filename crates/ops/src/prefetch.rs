@@ -17,9 +17,9 @@ pub(crate) fn line(at: *const f32) {
 }
 
 /// All `values` into the second cache.
-pub(crate) fn all(values: &[f32]) {
+pub(crate) fn all<T>(values: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in values.chunks(LINE) {
+    for line in values.chunks(LINE * size_of::<f32>() / size_of::<T>()) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         // SAFETY: as above.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };

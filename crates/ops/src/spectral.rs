@@ -4,7 +4,7 @@ use crate::cpu::{applies, same_shape, vectorized, with_slices};
 use crate::dot::dot;
 use crate::matmul::matmul;
 use crate::matrix::Mat;
-use crate::parallel::for_each_chunk;
+use crate::parallel::in_chunks;
 use crate::reference;
 
 const NAME: &str = "spectral_norm";
@@ -59,8 +59,10 @@ pub fn spectral_norm(weight: &Tensor, u: &Tensor) -> Result<SpectralNorm> {
             norm => divide(&mut new_u, norm),
         }
         let sigma = at_least_epsilon(dot(&new_u, &w_v));
-        let mut normalized = w.to_vec();
-        for_each_chunk(1, [&mut normalized[..]], 2, |_, [w]| divide(w, sigma));
+        let normalized = in_chunks(w.len(), 1, 2, |start, normalized: &mut [f32]| {
+            normalized.copy_from_slice(&w[start..][..normalized.len()]);
+            divide(normalized, sigma);
+        });
         Ok((normalized, new_u, v, sigma as f32))
     })?;
     let device = weight.device();
@@ -93,8 +95,8 @@ impl SpectralNorm {
             ) as f32;
             // A scalar's only element.
             let scale = sigma.iter().map(|sigma| 1. / sigma).sum::<f32>();
-            let mut for_weight = gradient.to_vec();
-            for_each_chunk(inputs, [&mut for_weight[..]], 4, |start, [rows]| {
+            Ok(in_chunks(gradient.len(), inputs, 4, |start, rows: &mut [f32]| {
+                rows.copy_from_slice(&gradient[start..][..rows.len()]);
                 vectorized(
                     #[inline(always)]
                     || {
@@ -106,8 +108,7 @@ impl SpectralNorm {
                         }
                     },
                 );
-            });
-            Ok(for_weight)
+            }))
         })?;
         Tensor::from_vec(for_weight, weight.shape(), weight.device())
     }

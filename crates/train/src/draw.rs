@@ -5,7 +5,7 @@
 
 use candle_core::{Device, Result, Tensor};
 use ganlet_models::fill;
-use ganlet_ops::{Clock, Draw, DrawFrom};
+use ganlet_ops::{Clock, Draw, DrawFrom, for_each_mut};
 use ganlet_random::Stream;
 
 use crate::Recipe;
@@ -83,6 +83,9 @@ impl Noise {
     }
 }
 
+/// Elementary operations that a random number takes.
+const COST: usize = 16;
+
 /// Who draws: the host, for a device; or a GPU by itself.
 #[derive(Clone, Copy)]
 enum Origin<'a> {
@@ -98,11 +101,13 @@ impl Origin<'_> {
                 let rows: usize = from.iter().map(|(_, rows)| rows).sum();
                 let mut values = vec![0.; rows * columns];
                 let mut rest = &mut values[..];
+                let mut parts = Vec::with_capacity(from.len());
                 for &(domain, rows) in from {
-                    let (these, others) = rest.split_at_mut(rows * columns);
-                    fill(&mut Stream::new(seed, domain, step), draw, these);
-                    rest = others;
+                    parts.push((domain, rest.split_off_mut(..rows * columns).unwrap_or_default()));
                 }
+                for_each_mut(&mut parts, rows * columns * COST, |(domain, values)| {
+                    fill(&mut Stream::new(seed, *domain, step), draw, values);
+                });
                 Tensor::from_vec(values, (rows, columns), device)
             }
             Self::Clock(clock) => {
