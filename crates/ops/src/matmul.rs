@@ -130,7 +130,8 @@ pub(crate) fn matmul_in_halves(
     let shared = sums.each_mut().map(|sum| SharedMut(sum.as_mut_ptr()));
     let half_done: Vec<AtomicBool> = (0..tiles).map(|_| AtomicBool::new(false)).collect();
     parallel::for_each(halves.len() * tiles, m * n * k, |i| {
-        let (part, tile) = (i / tiles, i % tiles);
+        // The lower half's tiles from the last to the first: two threads meet in the middle, and each comes second as often.
+        let (part, tile) = if i < tiles { (0, i) } else { (1, 2 * tiles - 1 - i) };
         let (first, inner) = halves[part];
         let (left, width) = columns(n, tile);
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width));

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use crate::pool;
+use crate::pool::{self, Leave};
 
 /// Below this many elementary operations the pool costs more than it gives.
 const WORTH_SHARING: usize = 1 << 15;
@@ -12,10 +12,14 @@ const WORTH_SHARING: usize = 1 << 15;
 /// `work` is in elementary operations, all pieces together. Which thread takes which piece is left to chance; so that the
 /// result is not, a piece must depend on its number alone.
 pub(crate) fn for_each(pieces: usize, work: usize, piece: impl Fn(usize) + Sync) {
+    share(pieces, work, Leave::Nothing, piece);
+}
+
+fn share(pieces: usize, work: usize, leave: Leave, piece: impl Fn(usize) + Sync) {
     if pieces <= 1 || work < WORTH_SHARING {
         (0..pieces).for_each(piece);
     } else {
-        pool::run(pieces, &piece);
+        pool::run(pieces, leave, &piece);
     }
 }
 
@@ -33,7 +37,7 @@ pub(crate) fn for_each_chunk<T: Send, const N: usize>(
     let len = buffers.iter().map(|b| b.len()).min().unwrap_or(0);
     let chunk = CHUNK.div_ceil(width.max(1)) * width.max(1);
     let buffers = buffers.map(|b| SharedMut(b.as_mut_ptr()));
-    for_each(len.div_ceil(chunk), len * cost, |i| {
+    share(len.div_ceil(chunk), len * cost, Leave::Rest, |i| {
         let start = i * chunk;
         // SAFETY: the chunks of different `i` are disjoint, and those of different buffers are, which are borrowed
         // for the whole call; `start + chunk.min(len - start)` is at most the length of the shortest.
@@ -54,7 +58,7 @@ pub(crate) fn in_chunks<T: Copy + Default + Send>(
     for_each_chunk(width, [&mut made.spare_capacity_mut()[..len]], cost, |start, [chunk]| {
         chunk.fill(MaybeUninit::new(T::default()));
         // SAFETY: all of it was just filled.
-        f(start, unsafe { chunk.assume_init_mut() });
+        f(start, unsafe { &mut *(std::ptr::from_mut(chunk) as *mut [T]) });
     });
     // SAFETY: the chunks are all of the `len` elements, and each was filled.
     unsafe { made.set_len(len) };
