@@ -9,6 +9,7 @@ use ganlet_train::Gan;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::memory::SmallPages;
 use crate::run_dir::{self, RunDir};
 use crate::{device, files};
 
@@ -89,6 +90,7 @@ impl Evaluation {
         if !epoch.is_multiple_of(self.every) && epoch != self.last {
             return Ok(None);
         }
+        let _small = SmallPages::from_now();
         let judge = match &mut self.judge {
             Some(judge) => judge,
             none => none.insert(DigitJudge::new(&self.test)?),

@@ -26,6 +26,7 @@ mod run_dir;
 
 mod device;
 mod files;
+mod memory;
 mod npy;
 mod seeds;
 mod style;
