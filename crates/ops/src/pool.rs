@@ -212,7 +212,7 @@ impl Pool {
     /// `last` is the number of the loop before.
     fn run(&self, last: &mut u64, pieces: usize, leave: Leave, piece: &(dyn Fn(usize) + Sync)) {
         let Shared { seats, asleep, panicked } = self.shared;
-        *last += 1;
+        *last = (*last + 1) & (u64::MAX >> COUNT_BITS);
         let work = Loop { number: *last, pieces, leave, piece };
         // SAFETY: only the lifetime changes. Who reads it has a piece that is not said to be done, and this returns when all are.
         let lent = unsafe { std::mem::transmute::<Loop<'_>, Loop<'static>>(work) };
