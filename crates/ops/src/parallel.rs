@@ -45,7 +45,7 @@ pub(crate) fn for_each_chunk<T: Send, const N: usize>(
     });
 }
 
-/// A new buffer of `len` elements, zeros of which `f(offset, chunk)` makes what they are to be, in the chunks of [`for_each_chunk`].
+/// A new buffer of `len` elements, which `f(offset, chunk)` makes out of zeros, in the chunks of [`for_each_chunk`].
 ///
 /// Each thread writes the zeros too, a chunk at a time: it then has them in its first cache.
 pub(crate) fn in_chunks<T: Copy + Default + Send>(

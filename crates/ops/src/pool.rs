@@ -131,6 +131,11 @@ impl Loop<'_> {
         self.pieces * thread / threads
     }
 
+    /// The pieces of its range.
+    fn size(&self, thread: usize, threads: usize) -> usize {
+        self.start(thread + 1, threads) - self.start(thread, threads)
+    }
+
     fn word(&self, count: usize) -> u64 {
         self.number << COUNT_BITS | count as u64
     }
@@ -177,10 +182,9 @@ impl Shared {
         };
         taken.into_iter().for_each(|left| begin(thread, left));
         for range in (thread..threads).chain(0..thread) {
-            let size = work.start(range + 1, threads) - work.start(range, threads);
             let leave = match work.leave {
                 Leave::Nothing => 0,
-                Leave::Rest => size / 4,
+                Leave::Rest => work.size(range, threads) / 4,
             };
             while let Some(left) = self.seats[range].range.take(work.number, range == thread, leave) {
                 begin(range, left);
@@ -219,8 +223,7 @@ impl Pool {
         for (thread, seat) in seats.iter().enumerate() {
             // SAFETY: all pieces of the loop before are done, so nobody reads it.
             unsafe { *seat.range.work.get() = Some(lent) };
-            let size = work.start(thread + 1, seats.len()) - work.start(thread, seats.len());
-            seat.range.left.store(work.word(size), Ordering::Release);
+            seat.range.left.store(work.word(work.size(thread, seats.len())), Ordering::Release);
         }
         // Who falls asleep just now may miss this loop, but no more than that.
         if asleep.load(Ordering::Relaxed) > 0 {
