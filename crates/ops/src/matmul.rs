@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::cpu::vectorized;
 use crate::dot::dot;
 use crate::matrix::{Mat, Order, PartMut};
+use crate::pack::{self, Panel};
 use crate::parallel::{self, SharedMut};
-use crate::{microkernel, pack, prefetch};
+use crate::{microkernel, prefetch};
 
 /// Columns in a tile.
 const COLUMNS: usize = pack::WIDTH;
@@ -25,7 +26,7 @@ const ROWS: usize = 48;
 /// Longer sums are cut into these: a panel for them would not fit into a core's cache.
 const DEPTH: usize = 1 << 10;
 
-/// Elements of a weight that is still near when its next tile is copied: 2 MiB. To ask for these beforehand costs more than it gives.
+/// Elements of a weight that stays near, in the cores' second caches: 2 MiB. To ask for its next tile beforehand costs more than it gives.
 const STAY_NEAR: usize = 1 << 19;
 
 /// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.
@@ -42,12 +43,38 @@ pub(crate) fn matmul(a: Mat, b: Mat, finish: impl Fn(usize, usize, &mut [f32]) +
         out.chunks_exact_mut(n.max(1)).enumerate().for_each(|(row, values)| finish(row, 0, values));
         return out;
     }
+    if let (1, Order::Rows { data: row, .. }) = (b.rows, b.order()) {
+        return outer(a, &row[..n], finish);
+    }
     let mut out = Vec::<f32>::with_capacity(m * n);
     // SAFETY: `out` has room for m * n elements, and nobody else knows of it.
     unsafe { tiles(a, b, SharedMut(out.as_mut_ptr()), false, finish) };
     // SAFETY: the tiles cover all m * n elements, and each was written.
     unsafe { out.set_len(m * n) };
     out
+}
+
+/// A column times a row, made in the order of memory: it takes the time of writing it.
+fn outer(column: Mat, row: &[f32], finish: impl Fn(usize, usize, &mut [f32]) + Copy + Sync) -> Vec<f32> {
+    let (data, stride) = match column.order() {
+        Order::Rows { data, stride } => (data, stride),
+        Order::Columns { data, .. } => (data, 1),
+    };
+    let width = row.len();
+    parallel::in_chunks(column.rows * width, width, 4, |start, rows: &mut [f32]| {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (at, values) in (start / width..).zip(rows.chunks_exact_mut(width)) {
+                    let x = data[at * stride];
+                    for (value, y) in values.iter_mut().zip(row) {
+                        *value = x * y;
+                    }
+                    finish(at, 0, values);
+                }
+            },
+        );
+    })
 }
 
 /// Adds `a` times `b` to `out`, `(m, k) (k, n) -> (m, n)` row after row, in the tiles of [`matmul`].
@@ -111,7 +138,8 @@ fn columns(n: usize, tile: usize) -> (usize, usize) {
 ///
 /// `b` is a weight, and its rows are the layer's outputs. What a thread does of the layer's forward pass, of this product and of
 /// the optimizer then concerns the same rows, where two threads share the work: a core that changes a weight need not first take it
-/// from the cache of another, which is slow where cores are far apart. Where the cut is depends on the sizes alone.
+/// from the cache of another, which is slow where cores are far apart. (A weight that does not stay near it need not.) Where the cut is
+/// depends on the sizes alone.
 pub(crate) fn matmul_in_halves(
     a: Mat,
     b: Mat,
@@ -121,7 +149,7 @@ pub(crate) fn matmul_in_halves(
     let (m, k, n) = (a.rows, a.cols, b.cols);
     // As a layer's columns are shared out in its forward pass.
     let half = k.div_ceil(COLUMNS) / 2 * COLUMNS;
-    if k.div_ceil(COLUMNS) < FEW_TILES || m == 0 || n == 0 {
+    if k.div_ceil(COLUMNS) < FEW_TILES || n * k > STAY_NEAR || m == 0 || n == 0 {
         return matmul(a, b, finish);
     }
     let halves = [(0, half), (half, k - half)];
@@ -180,9 +208,13 @@ fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool) {
     }
     for first in (0..b.rows).step_by(DEPTH) {
         let depth = DEPTH.min(b.rows - first);
-        pack::with_panel(b.rows_at(first, depth), |panel| {
-            microkernel::multiply(a.columns_at(first, depth), panel, out.lent(), add || first > 0);
-        });
+        let (a, b) = (a.columns_at(first, depth), b.rows_at(first, depth));
+        let mut product = |panel: Panel| microkernel::multiply(a, panel, out.lent(), add || first > 0);
+        // Where one factor is read in strides, the other is not to be read so as well.
+        match (a.order(), Panel::in_place(b)) {
+            (Order::Rows { .. }, Some(panel)) => product(panel),
+            _ => pack::with_copy(b, product),
+        }
     }
 }
 

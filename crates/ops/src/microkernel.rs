@@ -3,24 +3,24 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::matrix::{Mat, Order, PartMut};
-use crate::pack;
+use crate::pack::Panel;
 use crate::prefetch::{self, LINE};
 
 /// Rows in a block. With four vectors in each their sums fill 24 of AVX-512's 32 registers, which leaves room for a row of the
 /// panel; with two of AVX2's, 12 of 16.
 const ROWS: usize = 6;
 
-/// Makes `out`, or adds to it, `a` times the first columns of `panel`, whose rows stand [`pack::WIDTH`] apart.
+/// Makes `out`, or adds to it, `a` times the first columns of `panel`.
 ///
 /// Each element is summed up from its first product to its last, and each product added without being rounded where the processor
 /// can do that. So its bits depend neither on the width of the vectors nor on what is made beside it.
-pub(crate) fn multiply(a: Mat, panel: &[f32], out: PartMut, add: bool) {
+pub(crate) fn multiply(a: Mat, panel: Panel, out: PartMut, add: bool) {
     Arch::new().dispatch(Multiply { a, panel, out, add });
 }
 
 struct Multiply<'a> {
     a: Mat<'a>,
-    panel: &'a [f32],
+    panel: Panel<'a>,
     out: PartMut<'a>,
     add: bool,
 }
@@ -145,13 +145,13 @@ fn sums<S: Simd, const R: usize, const V: usize>(
     simd: S,
     column: impl Fn(usize) -> [f32; R],
     ahead: impl Fn(usize),
-    panel: &[f32],
+    panel: Panel,
     left: usize,
 ) -> [[S::f32s; V]; R] {
     let mut sums = [[simd.splat_f32s(0.); V]; R];
-    for (line, rows) in panel.chunks(LINE * pack::WIDTH).enumerate() {
+    for (line, rows) in panel.rows.chunks(LINE * panel.stride).enumerate() {
         ahead(line * LINE);
-        for (i, row) in rows.chunks_exact(pack::WIDTH).enumerate() {
+        for (i, row) in rows.chunks(panel.stride).enumerate() {
             let (b, _) = S::as_simd_f32s(&row[left..]);
             let b = &b[..V];
             let column = column(line * LINE + i);
@@ -171,6 +171,7 @@ mod tests {
     use pulp::Scalar;
 
     use super::*;
+    use crate::pack;
     use crate::parallel::SharedMut;
 
     type Way = Box<dyn Fn(Multiply)>;
@@ -194,10 +195,10 @@ mod tests {
     }
 
     /// Each element alone, from its first product to its last.
-    fn sums(a: &[f32], panel: &[f32], [rows, depth, cols]: [usize; 3], fused: bool) -> Vec<f32> {
+    fn sums(a: &[f32], panel: Panel, [rows, depth, cols]: [usize; 3], fused: bool) -> Vec<f32> {
         let sum = |row: usize, col: usize| {
             (0..depth).fold(0f32, |sum, i| {
-                let (x, y) = (a[row * depth + i], panel[i * pack::WIDTH + col]);
+                let (x, y) = (a[row * depth + i], panel.rows[i * panel.stride + col]);
                 if fused { x.mul_add(y, sum) } else { x * y + sum }
             })
         };
@@ -209,18 +210,21 @@ mod tests {
         for size @ [rows, depth, cols] in
             [[1, 1, 1], [5, 20, 64], [6, 9, 17], [13, 30, 40], [7, 18, 50], [48, 3, 7]]
         {
+            // As a copy is, and as it may stand in a matrix.
+            let stride = if cols == 64 { 80 } else { pack::WIDTH };
             let (a, panel, before) =
-                (numbers(rows * depth, 1), numbers(depth * pack::WIDTH, 2), numbers(rows * cols, 3));
+                (numbers(rows * depth, 1), numbers(depth * stride, 2), numbers(rows * cols, 3));
+            let panel = Panel { rows: &panel, stride };
             let by_columns: Vec<f32> = (0..rows * depth).map(|at| a[at % rows * depth + at / rows]).collect();
             for (name, fused, way) in ways() {
-                let sums = sums(&a, &panel, size, fused);
+                let sums = sums(&a, panel, size, fused);
                 for a in [Mat::new(&a, depth), Mat::new(&by_columns, rows).transposed()] {
                     for add in [false, true] {
                         let mut product = before.clone();
                         let whole = SharedMut(product.as_mut_ptr());
                         // SAFETY: it is all of `product`, which nobody else looks at.
                         let out = unsafe { PartMut::new(whole, cols, [0, rows], [0, cols]) };
-                        way(Multiply { a, panel: &panel, out, add });
+                        way(Multiply { a, panel, out, add });
                         let added = before.iter().zip(&sums).map(|(before, sum)| before + sum);
                         let expected = if add { added.collect() } else { sums.clone() };
                         assert_eq!(product, expected, "{size:?}, vectors: {name}, added: {add}");

@@ -1,4 +1,4 @@
-//! Panels: a few columns of a matrix, copied to where the micro-kernel reads them fastest.
+//! Panels: a few columns of a matrix, as they stand or copied to where the micro-kernel reads them faster.
 
 use std::cell::RefCell;
 
@@ -10,11 +10,14 @@ use crate::cpu::vectorized;
 use crate::matrix::{Mat, Order};
 use crate::prefetch;
 
-/// The most columns of a panel, and the distance between its rows.
+/// The most columns of a panel, and the distance between the rows of a copy.
 pub(crate) const WIDTH: usize = 64;
 
 /// Rows and columns that are transposed at a time: a cache line of f32, and a vector of AVX-512.
 const BLOCK: usize = 16;
+
+/// f32s in a page of 4 KiB.
+const PAGE: usize = 1024;
 
 /// How far ahead in its rows the processor is asked for what will be transposed: four blocks.
 const AHEAD: usize = 4 * BLOCK;
@@ -24,8 +27,34 @@ thread_local! {
     static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with a panel of `matrix`, which has at most [`WIDTH`] columns: its rows, [`WIDTH`] apart. What stands right of them means nothing.
-pub(crate) fn with_panel<R>(matrix: Mat, f: impl FnOnce(&[f32]) -> R) -> R {
+/// A few columns of a matrix: the first elements of `rows`, which begin `stride` apart. What stands right of them means nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Panel<'a> {
+    pub(crate) rows: &'a [f32],
+    pub(crate) stride: usize,
+}
+
+impl<'a> Panel<'a> {
+    /// The matrix itself, where the micro-kernel can read it as it stands: in whole vectors, row after row.
+    ///
+    /// Rows that are whole pages apart share a few places in a cache, and would drive each other out.
+    pub(crate) fn in_place(matrix: Mat<'a>) -> Option<Self> {
+        match matrix.order() {
+            Order::Rows { data, stride }
+                if matrix.cols <= stride
+                    && matrix.cols.is_multiple_of(BLOCK)
+                    && !stride.is_multiple_of(PAGE) =>
+            {
+                let rows = data.get(..matrix.rows.checked_sub(1)? * stride + matrix.cols)?;
+                Some(Self { rows, stride })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Calls `f` with a copy of `matrix`, which has at most [`WIDTH`] columns.
+pub(crate) fn with_copy<R>(matrix: Mat, f: impl FnOnce(Panel) -> R) -> R {
     ROOM.with_borrow_mut(|room| {
         let size = matrix.rows * WIDTH;
         if room.len() < size + BLOCK {
@@ -35,7 +64,7 @@ pub(crate) fn with_panel<R>(matrix: Mat, f: impl FnOnce(&[f32]) -> R) -> R {
         let start = room.as_ptr().align_offset(BLOCK * size_of::<f32>()).min(BLOCK);
         let panel = &mut room[start..start + size];
         fill(panel, matrix);
-        f(panel)
+        f(Panel { rows: panel, stride: WIDTH })
     })
 }
 
