@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Tensor, Var};
 use ganlet_models::{Network, one_hot};
-use ganlet_ops::{first_not_finite, gather_normalize};
+use ganlet_ops::{first_not_finite, gather_normalize, matmul};
 
 use crate::draw::{self, Noise};
 use crate::resident::Resident;
@@ -73,7 +73,9 @@ impl TrainingSet {
         let mut sums = vec![0f64; pixels];
         for first in (0..count).step_by(ROWS) {
             let rows = self.images.narrow(0, first, ROWS.min(count - first))?.to_dtype(DType::F32)?;
-            for (sum, of_rows) in sums.iter_mut().zip(rows.sum(0)?.to_vec1::<f32>()?) {
+            let ones = Tensor::ones((1, rows.dim(0)?), DType::F32, rows.device())?;
+            let of_rows = matmul(&ones, &rows)?.squeeze(0)?.to_vec1::<f32>()?;
+            for (sum, of_rows) in sums.iter_mut().zip(of_rows) {
                 *sum += f64::from(of_rows);
             }
         }
