@@ -44,10 +44,13 @@ impl Term {
     pub(crate) fn of(self, l: f64) -> (f64, f64) {
         match self {
             Self::CrossEntropy { target } => {
+                // sigmoid(|l|) and sigmoid(-|l|) of one exponential, neither by cancellation.
+                let small = (-l.abs()).exp();
+                let [high, low] = [1., small].map(|x| x / (1. + small));
                 let (positive, negative) = if l > 0. { (l, 0.) } else { (0., -l) };
-                let [up, down] = [l, -l].map(|l| 1. / (1. + (-l).exp()));
+                let (up, down) = if l > 0. { (high, low) } else { (low, high) };
                 (
-                    (1. - target) * positive + target * negative + (-l.abs()).exp().ln_1p(),
+                    (1. - target) * positive + target * negative + small.ln_1p(),
                     (1. - target) * up - target * down,
                 )
             }

@@ -114,9 +114,11 @@ enum Term { CROSS_ENTROPY, HALF_SQUARE, HINGE, LINEAR };
 __device__ __forceinline__ double2 term(double l, int kind, double target) {
     switch (kind) {
     case CROSS_ENTROPY: {
+        // sigmoid(|l|) and sigmoid(-|l|) of one exponential, neither by cancellation.
+        const double small = exp(-fabs(l)), high = 1. / (1. + small), low = small / (1. + small);
         const double positive = l > 0. ? l : 0., negative = l > 0. ? 0. : -l;
-        const double up = 1. / (1. + exp(-l)), down = 1. / (1. + exp(l));
-        return make_double2((1. - target) * positive + target * negative + log1p(exp(-fabs(l))),
+        const double up = l > 0. ? high : low, down = l > 0. ? low : high;
+        return make_double2((1. - target) * positive + target * negative + log1p(small),
                             (1. - target) * up - target * down);
     }
     case HALF_SQUARE: return make_double2(0.5 * (l - target) * (l - target), l - target);
