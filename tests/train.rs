@@ -179,6 +179,13 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
     assert!(plan.contains("would be downloaded"), "{plan}");
     assert!(plan.contains("200 epochs of 1,200 steps of 50 images"), "{plan}");
     assert_eq!(room.files(""), before);
+
+    // Where there is a run already, that would be an error, and now is none.
+    room.run("train --config small.toml --data-dir data --epochs 1").expect_success();
+    let outcome = room.run("train --config small.toml --data-dir data --dry-run");
+    assert!(outcome.stdout.contains("2 epochs of 3 steps of 20 images"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("warning: there is a run in runs"), "{}", outcome.stderr);
+    assert_eq!(outcome.code, Some(0));
 }
 
 #[test]

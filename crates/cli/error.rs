@@ -164,15 +164,24 @@ impl Error {
 
     /// Says what went wrong, why, and what to do next.
     pub(crate) fn report(&self) -> ExitCode {
+        self.tell(console::error);
+        ExitCode::FAILURE
+    }
+
+    /// Says what will go wrong.
+    pub(crate) fn warn(&self) {
+        self.tell(console::warning);
+    }
+
+    fn tell(&self, first: impl Fn(String)) {
         let mut sentences = chain(self).into_iter();
-        console::error(sentences.next().unwrap_or_default());
+        first(sentences.next().unwrap_or_default());
         for cause in sentences {
             console::note(format_args!("  caused by: {cause}"));
         }
         if let Some(hint) = self.hint() {
             console::hint(hint);
         }
-        ExitCode::FAILURE
     }
 
     /// The next command, or what to look at.

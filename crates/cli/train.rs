@@ -37,11 +37,11 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
     let request = request(args, &recipe)?;
     let device = args.device.open()?;
-    if let Some(out) = &args.out {
-        run_dir::check_free(out, args.overwrite)?;
-    }
     if args.dry_run {
         return dry_run(args, recipe, &request, &device).map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(out) = &args.out {
+        run_dir::check_free(out, args.overwrite)?;
     }
 
     let loaded = load(&request, args.quiet)?;
@@ -325,12 +325,11 @@ fn network(config: &MlpConfig) -> String {
     format!("{}, {}, {parameters} parameters", widths.join(" -> "), config.hidden)
 }
 
-/// Prints the plan, an estimate of the time it takes, and the recipe.
+/// Prints the plan, an estimate of the time it takes, and the recipe, and says so where the plan's directory is not free.
 fn dry_run(args: &TrainArgs, mut recipe: Recipe, request: &Request, device: &Device) -> Result<()> {
     let facts = facts(request)?;
     recipe.dataset = facts.name.clone();
     let plan = Plan::new(args, &recipe, facts, device)?;
-    run_dir::check_free(&plan.out, args.overwrite)?;
 
     let step = seconds_per_step(&recipe, plan.image(), device)?;
     let total = duration(step * plan.steps() as f64);
@@ -343,7 +342,11 @@ fn dry_run(args: &TrainArgs, mut recipe: Recipe, request: &Request, device: &Dev
          # recipe.toml\n\
          {}",
         toml.trim_end()
-    ))
+    ))?;
+    if let Err(error) = run_dir::check_free(&plan.out, args.overwrite) {
+        error.warn();
+    }
+    Ok(())
 }
 
 /// What the data would be, without downloading it.
