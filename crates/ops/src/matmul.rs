@@ -26,6 +26,10 @@ const ROWS: usize = 48;
 /// Longer sums are cut into these: a panel for them would not fit into a core's cache.
 const DEPTH: usize = 1 << 10;
 
+/// The same where the left factor is read by columns. A cache line of it has 16 rows, which are multiplied six at a time: it should still
+/// be near for the next.
+const DEPTH_BY_COLUMNS: usize = 1 << 9;
+
 /// Elements of a weight that stays near, in the cores' second caches: 2 MiB. To ask for its next tile beforehand costs more than it gives.
 const STAY_NEAR: usize = 1 << 19;
 
@@ -206,8 +210,12 @@ fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool) {
         );
         return;
     }
-    for first in (0..b.rows).step_by(DEPTH) {
-        let depth = DEPTH.min(b.rows - first);
+    let most = match a.order() {
+        Order::Rows { .. } => DEPTH,
+        Order::Columns { .. } => DEPTH_BY_COLUMNS,
+    };
+    for first in (0..b.rows).step_by(most) {
+        let depth = most.min(b.rows - first);
         let (a, b) = (a.columns_at(first, depth), b.rows_at(first, depth));
         let mut product = |panel: Panel| microkernel::multiply(a, panel, out.lent(), add || first > 0);
         // Where one factor is read in strides, the other is not to be read so as well.

@@ -22,6 +22,13 @@ const PAGE: usize = 1024;
 /// How far ahead in its rows the processor is asked for what will be transposed: four blocks.
 const AHEAD: usize = 4 * BLOCK;
 
+/// Elements from which on a matrix is hardly in a core's second cache as a whole: 1 MiB. Its rows are asked for before they are copied: a
+/// processor does not foresee pieces of rows by itself.
+const FAR: usize = 1 << 18;
+
+/// How many rows before.
+const ROWS_AHEAD: usize = 24;
+
 thread_local! {
     /// Room for a panel, kept from one product to the next.
     static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
@@ -79,10 +86,15 @@ fn fill(panel: &mut [f32], matrix: Mat) {
 
 /// Copies rows of `width` elements that stand `stride` apart.
 fn copy(rows: &[f32], stride: usize, width: usize, panel: &mut [f32]) {
+    let far = panel.len() / WIDTH * stride >= FAR;
     vectorized(
         #[inline(always)]
         || {
             for (at, to) in panel.chunks_exact_mut(WIDTH).enumerate() {
+                if far {
+                    let ahead = rows.as_ptr().wrapping_add((at + ROWS_AHEAD) * stride);
+                    (0..width).step_by(BLOCK).for_each(|line| prefetch::line(ahead.wrapping_add(line)));
+                }
                 let row = &rows[at * stride..][..width];
                 // Few elements: a call to copy them would take longer.
                 for (to, &x) in to.iter_mut().zip(row) {
