@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
-use ganlet_ops::{Activation, Layer, MlpPass, center, mlp, mlp_with_dropout};
+use ganlet_ops::{Activation, Layer, MlpPass, center, matmul, mlp, mlp_with_dropout};
 use serde::{Deserialize, Serialize};
 
 use crate::spectral::Spectral;
@@ -192,7 +192,7 @@ impl Discriminator {
         if let Some((_, center)) = self.center.first() {
             // W (x - c) + b = W x + (b - W c)
             let Layer { weight, bias, .. } = &layers[0];
-            let shift = weight.matmul(&center.unsqueeze(1)?)?.squeeze(1)?;
+            let shift = matmul(weight, &center.unsqueeze(1)?)?.squeeze(1)?;
             layers[0].bias = (bias - shift)?;
         }
         let tensors = layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]);
