@@ -1,7 +1,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use crate::cpu::{applies, slice};
-use crate::reference;
+use crate::{Term, reference};
 
 const NAME: &str = "bce_with_logits";
 
@@ -34,14 +34,8 @@ impl CustomOp1 for BceWithLogits {
 
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let logits: &[f32] = slice(NAME, logits, layout)?;
-        let sum: f64 = logits
-            .iter()
-            .map(|&l| {
-                let l = f64::from(l);
-                let (positive, negative) = if l > 0. { (l, 0.) } else { (0., -l) };
-                (1. - self.target) * positive + self.target * negative + (-l.abs()).exp().ln_1p()
-            })
-            .sum();
+        let term = Term::CrossEntropy { target: self.target };
+        let sum: f64 = logits.iter().map(|&l| term.of(f64::from(l)).0).sum();
         let mean = (sum / logits.len() as f64) as f32;
         Ok((CpuStorage::F32(vec![mean]), Shape::from(())))
     }
@@ -65,14 +59,9 @@ impl CustomOp1 for Gradient {
     }
 
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let gradient = slice::<f32>(NAME, logits, layout)?
-            .iter()
-            .map(|&l| {
-                let l = f64::from(l);
-                let [up, down] = [l, -l].map(|l| 1. / (1. + (-l).exp()));
-                (((1. - self.target) * up - self.target * down) * self.scale) as f32
-            })
-            .collect();
+        let term = Term::CrossEntropy { target: self.target };
+        let slope = |&l: &f32| (term.of(f64::from(l)).1 * self.scale) as f32;
+        let gradient = slice::<f32>(NAME, logits, layout)?.iter().map(slope).collect();
         Ok((CpuStorage::F32(gradient), layout.shape().clone()))
     }
 }

@@ -1,6 +1,7 @@
 //! Matrix products in tiles.
 //!
-//! The tiles of a product depend on its sizes alone, and not on the number of threads or the width of vectors. So does the order of its sums.
+//! The tiles of a product depend on its sizes alone, and not on the number of threads or the width of vectors. So does the order of its sums,
+//! but that long ones are cut more often where the left factor stands column after column.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
