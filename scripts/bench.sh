@@ -137,6 +137,7 @@ scaled() { awk -v a="$1" -v by="$2" 'BEGIN { if (a == "-") print a; else printf 
 
 card=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -n 1)
 step=$(scaled "$(figure step step)" 0.001)
+host=$(scaled "$(figure step 'host: asking for a step')" 0.001)
 {
     [ -z $quick ] || echo "Few steps of small sizes: these numbers say that all of it runs, and nothing else."
     echo "${card:-a GPU whose name nvidia-smi does not tell}; targets are for one NVIDIA H200"
@@ -151,6 +152,7 @@ step=$(scaled "$(figure step step)" 0.001)
     against torch-published 'PyTorch, published' 0.08
     against torch-graph 'PyTorch, graph' 0.5
     against jax-scan 'JAX, scan' 0.6
+    row 'ms in which the host asks for a step / ms/step' "$host" "$step" "$(quotient "$host" "$step")"
     seconds=$(of training | median)
     row '200 epochs, pictures and checkpoints included, s' "$seconds" '' "$seconds" ' s' most 15
     seconds=$(of training-measured | median)

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use ganlet_ops::{
-    Activation, AdamStep, adam_step, bce_with_logits, center, denormalize, gather_normalize, linear,
+    Activation, AdamStep, adam_step, bce_with_logits, center, denormalize, gather_normalize, join, linear,
     normalize, reference,
 };
 use proptest::prelude::*;
@@ -134,6 +134,14 @@ proptest! {
         let mean = Tensor::randn(0f32, 1., width, &CPU).unwrap();
         assert_close(&center(&x, &mean).unwrap(), &reference::center(&x, &mean).unwrap(), 0.);
     }
+
+    /// Of more elements than a thread copies at a time, and where a matrix ends in the middle of that.
+    #[test]
+    fn joined_matrices_are_candles(above in 0usize..300, below in 0usize..300, width in 1usize..300) {
+        let (a, b) = (tensor(1, &[above, width]), tensor(2, &[width, below]).t().unwrap());
+        let expected = Tensor::cat(&[&a, &b], 0).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(join(&[&a, &b]).unwrap().to_vec2::<f32>().unwrap(), expected);
+    }
 }
 
 #[test]
@@ -247,6 +255,13 @@ fn strided_arguments_give_what_contiguous_ones_give() {
 }
 
 #[test]
+fn joined_matrices_have_gradients() {
+    let (a, b) = (Var::from_tensor(&tensor(1, &[3, 2])).unwrap(), tensor(2, &[4, 2]));
+    let gradients = join(&[&b, &a]).unwrap().sqr().unwrap().sum_all().unwrap().backward().unwrap();
+    assert_close(gradients.get(&a).unwrap(), &(a.as_tensor() * 2.).unwrap(), 1e-6);
+}
+
+#[test]
 fn what_does_not_fit_is_an_error() {
     let (x, w, b) = (tensor(1, &[2, 3]), tensor(2, &[4, 3]), tensor(3, &[4]));
     assert!(linear(&x, &w, &tensor(3, &[5]), Activation::Identity).is_err());
@@ -262,6 +277,9 @@ fn what_does_not_fit_is_an_error() {
     assert!(
         linear(&nothing, &Tensor::zeros((4, 0), DType::F32, &CPU).unwrap(), &b, Activation::Tanh).is_err()
     );
+
+    assert!(join(&[]).is_err());
+    assert!(join(&[&x, &w, &tensor(1, &[2, 4])]).is_err() && join(&[&x, &tensor(1, &[2, 4])]).is_err());
 
     assert!(center(&x, &Tensor::zeros(4, DType::F32, &CPU).unwrap()).is_err());
     assert!(center(&nothing, &Tensor::zeros(0, DType::F32, &CPU).unwrap()).is_err());

@@ -3,8 +3,10 @@
 //! What is timed is `train` from one report to the next. A report reads the losses, which waits for the GPU, so all steps of a turn are
 //! done when the clock is read. The networks are the plain ones, which are recorded and replayed; one that reads the clock
 //! around its calls would see the host's work alone, and could not be recorded.
+//!
+//! Beside it stands how long the host took to ask for a step: where that comes near the step itself, the GPU waits for the host.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::cuda::set_gemm_reduced_precision_f32;
 use candle_core::{DType, Device, Result, Tensor};
@@ -19,7 +21,8 @@ pub(crate) fn measure(options: &Options, number: usize) -> Outcome<()> {
     let images = spots()?.to_device(&device)?;
     let mut gan = Gan::new(&recipe, [SIDE, SIDE], &device)?;
     let square = options.square.map(|side| Square::new(side, &device)).transpose()?;
-    let mut clock = Clock { turn, steps, square, turns: Vec::new(), since: Instant::now() };
+    let (since, asked) = (Instant::now(), Duration::ZERO);
+    let mut clock = Clock { turn, steps, square, turns: Vec::new(), since, asked };
     match train(&mut gan, &images, &recipe, &mut clock) {
         // The clock has seen enough.
         Err(Error::Observer { step, .. }) if step >= steps => {}
@@ -33,6 +36,7 @@ pub(crate) fn measure(options: &Options, number: usize) -> Outcome<()> {
     println!("precision\t{}", if options.tf32 { "TF32" } else { "f32" });
     println!("turns\t{}\nsteps in a turn\t{turn}", turns.len());
     show("step", &|turn| turn.step * 1e6);
+    show("host: asking for a step", &|turn| turn.host * 1e6);
     let operations = print_operations(&products(&recipe, shape)?);
     show("TFLOP/s", &|turn| operations / turn.step / 1e12);
     if options.square.is_some() {
@@ -47,9 +51,10 @@ fn open(number: usize) -> Outcome<Device> {
     open.map_err(|error| format!("--device cuda:{number}: expected a GPU, found none: {error}").into())
 }
 
-/// Seconds per step, the mean of a turn, and what the square products after it did per second.
+/// Seconds per step, the mean of a turn, those in which the host asked for it, and what the square products after it did per second.
 struct Turn {
     step: f64,
+    host: f64,
     rate: f64,
 }
 
@@ -60,14 +65,21 @@ struct Clock {
     square: Option<Square>,
     turns: Vec<Turn>,
     since: Instant,
+    /// From then until the last step was asked for.
+    asked: Duration,
 }
 
 impl<G, D> Observer<G, D> for Clock {
+    fn on_step(&mut self, _steps: u64) {
+        self.asked = self.since.elapsed();
+    }
+
     /// Ends the training after the wanted steps, in the middle of an epoch if need be.
     fn on_report(&mut self, report: &Report) -> ObserverResult {
-        let step = self.since.elapsed().as_secs_f64() / self.turn as f64;
+        let per_step = |time: Duration| time.as_secs_f64() / self.turn as f64;
+        let (step, host) = (per_step(self.since.elapsed()), per_step(self.asked));
         let rate = self.square.as_ref().map_or(Ok(f64::NAN), Square::rate)?;
-        self.turns.push(Turn { step, rate });
+        self.turns.push(Turn { step, host, rate });
         if report.step >= self.steps {
             return Err("these were all the steps".into());
         }
