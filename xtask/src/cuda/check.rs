@@ -21,6 +21,10 @@ usage: cargo xtask cuda check [--stand-in | --bundle DIR]
 const PACKAGES: &[&str] = &["ops", "models", "train"];
 /// What such a test calls.
 const EVERY_DEVICE: &str = "testing::devices";
+/// Ampere, Ada, Hopper and both kinds of Blackwell.
+const GPUS: &[&str] = &["sm_80", "sm_89", "sm_90", "sm_100", "sm_120"];
+/// What compute-sanitizer looks for: accesses out of place, threads that disturb each other in shared memory, and barriers that not all reach.
+const SANITIZER: &[&str] = &["memcheck", "racecheck", "synccheck"];
 /// Makes the tests fail where they find no GPU, instead of doing without; and one at a time, since a test that opens the GPU waits for
 /// all of it, which ends the recording of another.
 const ENVIRONMENT: [(&str, &str); 2] = [("GANLET_REQUIRE_GPU", "1"), ("RUST_TEST_THREADS", "1")];
@@ -49,7 +53,7 @@ fn has_gpu() -> bool {
 }
 
 fn on_the_gpu() -> Outcome {
-    let tests = build_tests()?;
+    let tests = build_tests(&Toolchain::new()?)?.tests;
     for test in &tests {
         command::run(Command::new(&test.program).envs(ENVIRONMENT), "")?;
     }
@@ -57,9 +61,12 @@ fn on_the_gpu() -> Outcome {
         eprintln!("compute-sanitizer is not on the PATH: what kernels read and write was not looked at.");
         return Ok(());
     }
-    for test in tests.iter().filter(|test| test.is_short()) {
-        let mut sanitizer = Command::new("compute-sanitizer");
-        command::run(sanitizer.args(["--error-exitcode", "1"]).arg(&test.program).envs(ENVIRONMENT), "")?;
+    for tool in SANITIZER {
+        for test in tests.iter().filter(|test| test.is_short()) {
+            let mut sanitizer = Command::new("compute-sanitizer");
+            sanitizer.args(["--tool", tool, "--error-exitcode", "1"]);
+            command::run(sanitizer.arg(&test.program).envs(ENVIRONMENT), "")?;
+        }
     }
     Ok(())
 }
@@ -67,7 +74,13 @@ fn on_the_gpu() -> Outcome {
 fn on_the_stand_in() -> Outcome {
     let standin = standin::build()?;
     command::run(&mut Command::new(&standin.tests), "the stand-in itself is wrong")?;
-    let tests = build_tests()?;
+    let toolchain = Toolchain::new()?;
+    let Built { tests, ptx } = build_tests(&toolchain)?;
+    for file in standin::files_in(&ptx)?.iter().filter(|file| file.extension().is_some_and(|e| e == "ptx")) {
+        for gpu in GPUS {
+            command::read_quietly(toolchain.assembler(gpu).arg(file), "a driver would not take it either")?;
+        }
+    }
     let log = standin.library.with_file_name("launches");
     // Each program adds its own.
     let _ = std::fs::remove_file(&log);
@@ -88,9 +101,10 @@ fn on_the_stand_in() -> Outcome {
         }
     );
     eprintln!(
-        "NOT verified: speed; that the driver takes the PTX, and what its compiler makes of it; races that need threads\n\
-         which really run at once; how much memory there is; and what the driver says to calls during a capture, where its\n\
-         documentation does not. For these run `cargo xtask cuda check` on a machine with a GPU, or take `--bundle` there."
+        "NVIDIA's assembler makes machine code of all of them for {}, and finds registers enough.\n\
+         NOT verified: speed; races that need threads which really run at once; how much memory there is; and what the driver\n\
+         says to calls during a capture, where its documentation does not. For these run `cargo xtask cuda check` on a machine with a GPU, or take `--bundle` there.",
+        GPUS.join(", ")
     );
     Ok(())
 }
@@ -117,9 +131,15 @@ impl Test {
     }
 }
 
+struct Built {
+    tests: Vec<Test>,
+    /// The folder with our kernels as the compiler left them.
+    ptx: PathBuf,
+}
+
 /// Builds the tests that run on every device.
-fn build_tests() -> Outcome<Vec<Test>> {
-    let mut build = Toolchain::new()?.cargo("test");
+fn build_tests(toolchain: &Toolchain) -> Outcome<Built> {
+    let mut build = toolchain.cargo("test");
     build.args([
         "--no-run",
         "--message-format",
@@ -143,7 +163,10 @@ fn build_tests() -> Outcome<Vec<Test>> {
             .ok_or_else(|| format!("cargo built no program of {}", source.display()))?;
         Ok(Test { name: format!("{package}-{name}"), program })
     };
-    found.into_iter().map(test).collect()
+    let tests = found.into_iter().map(test).collect::<Outcome<_>>()?;
+    let ptx = folder_of_build(&messages, "ganlet-ops")
+        .ok_or("cargo did not say where the build script of ganlet-ops left the kernels".to_string())?;
+    Ok(Built { tests, ptx })
 }
 
 fn tests_on_every_device(folder: &Path) -> Outcome<Vec<String>> {
@@ -166,14 +189,26 @@ fn program_of(messages: &str, source: &Path) -> Option<PathBuf> {
     let source = format!("\"src_path\":\"{}\"", source.display());
     let message =
         messages.lines().find(|line| line.contains(&source) && line.contains("\"executable\":\""))?;
-    Some(message.split_once("\"executable\":\"")?.1.split('"').next()?.into())
+    text_after(message, "\"executable\":\"")
+}
+
+/// Where a package's build script wrote to, by the same.
+fn folder_of_build(messages: &str, package: &str) -> Option<PathBuf> {
+    let package = format!("#{package}@");
+    let is_it =
+        |line: &&str| line.contains("\"reason\":\"build-script-executed\"") && line.contains(&package);
+    text_after(messages.lines().find(is_it)?, "\"out_dir\":\"")
+}
+
+fn text_after(message: &str, key: &str) -> Option<PathBuf> {
+    Some(message.split_once(key)?.1.split('"').next()?.into())
 }
 
 /// What runs the bundle, beside the tests.
 const SCRIPT: &str = include_str!("check.sh");
 
 fn bundle(dir: &Path) -> Outcome {
-    let tests = build_tests()?;
+    let tests = build_tests(&Toolchain::new()?)?.tests;
     super::build(&[])?;
     let dir = std::env::current_dir().unwrap_or_default().join(dir);
     std::fs::create_dir_all(dir.join("tests"))
@@ -184,8 +219,8 @@ fn bundle(dir: &Path) -> Outcome {
     strip(&target_dir().join(TARGET).join("release/ganlet"), &dir.join("ganlet"))?;
     let short: Vec<_> = tests.iter().filter(|test| test.is_short()).map(|test| &*test.name).collect();
     let script = dir.join("check.sh");
-    std::fs::write(&script, SCRIPT.replace("@SHORT@", &short.join(" ")))
-        .map_err(|e| format!("could not write {}: {e}", script.display()))?;
+    let text = SCRIPT.replace("@SHORT@", &short.join(" ")).replace("@TOOLS@", &SANITIZER.join(" "));
+    std::fs::write(&script, text).map_err(|e| format!("could not write {}: {e}", script.display()))?;
     println!("{}", dir.display());
     eprintln!("Copy it to a machine with an NVIDIA GPU, and run there: sh check.sh");
     Ok(())
@@ -202,10 +237,13 @@ mod tests {
     #[test]
     fn programs_and_kernels_are_found() {
         let messages = r#"{"reason":"x"}
-{"target":{"src_path":"/w/crates/ops/tests/golden.rs"},"executable":"/t/golden-1","fresh":true}"#;
+{"target":{"src_path":"/w/crates/ops/tests/golden.rs"},"executable":"/t/golden-1","fresh":true}
+{"reason":"build-script-executed","package_id":"path+file:///w/crates/ops#ganlet-ops@0.1.0","out_dir":"/t/build/ops-1/out"}"#;
         let program = |source: &str| program_of(messages, Path::new(source));
         assert_eq!(program("/w/crates/ops/tests/golden.rs"), Some("/t/golden-1".into()));
         assert_eq!(program("/w/crates/train/tests/golden.rs"), None);
+        assert_eq!(folder_of_build(messages, "ganlet-ops"), Some("/t/build/ops-1/out".into()));
+        assert_eq!(folder_of_build(messages, "ops"), None);
 
         let kernels = ["a", "b", "c"].map(String::from);
         assert_eq!(never_launched(&kernels, "a 0\nb 2\na 1\n"), ["c"]);

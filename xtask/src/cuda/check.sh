@@ -12,9 +12,11 @@ for test in tests/*; do
     "$test" || failed="$failed $test"
 done
 if command -v compute-sanitizer > /dev/null; then
-    for name in @SHORT@; do
-        echo "== compute-sanitizer tests/$name"
-        compute-sanitizer --error-exitcode 1 "tests/$name" || failed="$failed compute-sanitizer:$name"
+    for tool in @TOOLS@; do
+        for name in @SHORT@; do
+            echo "== compute-sanitizer $tool tests/$name"
+            compute-sanitizer --tool "$tool" --error-exitcode 1 "tests/$name" || failed="$failed $tool:$name"
+        done
     done
 else
     echo "compute-sanitizer is not on the PATH: what kernels read and write was not looked at."

@@ -212,7 +212,7 @@ fn candle_kernels() -> Outcome<PathBuf> {
     })
 }
 
-fn files_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
+pub(super) fn files_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let listed =
         std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     let mut files: Vec<_> = listed.map_err(|e| format!("could not list {}: {e}", folder.display()))?;

@@ -76,6 +76,21 @@ impl Toolchain {
         build.env("RUSTFLAGS", "--cfg feature=\"dynamic-loading\"").env_remove("CARGO_ENCODED_RUSTFLAGS");
         build
     }
+
+    /// NVIDIA's assembler: give it a file of PTX. It makes machine code for a GPU like `sm_90`, and fails where a kernel does not get by
+    /// with its registers.
+    pub(super) fn assembler(&self, gpu: &str) -> Command {
+        let mut assembler = Command::new(self.nvcc.with_file_name("ptxas"));
+        assembler.args([
+            "--gpu-name",
+            gpu,
+            "--warn-on-spills",
+            "--warning-as-error",
+            "--output-file",
+            "/dev/null",
+        ]);
+        assembler
+    }
 }
 
 /// Brings the compiler; gives the path of `nvcc`.
