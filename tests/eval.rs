@@ -101,6 +101,25 @@ fn an_interrupted_training_measures_what_a_whole_one_does() {
 }
 
 #[test]
+fn the_best_generator_keeps_its_measurement_when_a_training_grows() {
+    let room = digits_room();
+    // So large a rate that the first epoch's generator stays the best.
+    let grown = "train --config small.toml --data-dir data --out grown --set learning_rate=0.03";
+    room.run(&format!("{grown} --eval-every 1 --epochs 1")).expect_success();
+    // The first of three epochs is not one after which is measured.
+    room.run("train --resume grown --data-dir data --eval-every 2 --epochs 3").expect_success();
+    let distances: Vec<f64> = (room.text("grown/metrics.jsonl").lines())
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .filter_map(|line| line["frechet"].as_f64())
+        .collect();
+    let &[least, ..] = &distances[..] else { panic!("no quality was measured") };
+    assert!(distances.len() == 3 && distances.iter().all(|&other| least <= other), "{distances:?}");
+    let best = room.read("grown/generator-best.safetensors");
+    // The last digit may be lost on the way through JSON.
+    assert!(String::from_utf8_lossy(&best).contains(&least.to_string()[..10]), "{distances:?}");
+}
+
+#[test]
 fn images_of_another_size_have_what_needs_no_features() {
     let room = small_room();
     room.run(TRAIN_SMALL).expect_success();

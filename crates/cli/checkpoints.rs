@@ -99,7 +99,7 @@ fn name(steps: u64) -> String {
 }
 
 /// The steps in a checkpoint's name: only the name that they are given, so that none is counted twice.
-fn steps_of(file: &str) -> Option<u64> {
+pub(crate) fn steps_of(file: &str) -> Option<u64> {
     let (before, after) = NAME;
     let steps = file.strip_prefix(before)?.strip_suffix(after)?.parse().ok()?;
     (name(steps) == file).then_some(steps)

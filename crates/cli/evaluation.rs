@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 use ganlet_data::Loaded;
 use ganlet_metrics::{DigitJudge, Estimate, Judgement};
+use ganlet_models::Generator;
 use ganlet_train::Gan;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ const AT_ONCE: usize = 96;
 
 /// The fewest images that say whether all can be judged.
 const FEW: usize = 3;
+
+/// Where a generator's file says after how many steps it is.
+pub(crate) const STEPS: &str = "ganlet.steps";
 
 /// Where the best generator's file says its Fréchet distance.
 const FRECHET: &str = "ganlet.frechet";
@@ -106,7 +110,7 @@ impl Evaluation {
         let best = self.best.is_none_or(|best| value < best);
         if best {
             self.best = Some(value);
-            let about = [("ganlet.steps", gan.steps.to_string()), (FRECHET, value.to_string())];
+            let about = [(STEPS, gan.steps.to_string()), (FRECHET, value.to_string())];
             let about: BTreeMap<String, String> =
                 about.into_iter().map(|(name, value)| (name.into(), value)).collect();
             files::persist(&run.file(run_dir::BEST), &generator.to_bytes(&about)?)?;
@@ -123,6 +127,12 @@ impl Evaluation {
             seconds: (seconds * 1e3).round() / 1e3,
         }))
     }
+}
+
+/// After how many steps the best generator is that the run holds, if it holds one.
+pub(crate) fn steps_of_best(run: &RunDir) -> Option<u64> {
+    let bytes = files::read(&run.file(run_dir::BEST)).ok()?;
+    Generator::from_bytes(&bytes, &Device::Cpu).ok()?.metadata.get(STEPS)?.parse().ok()
 }
 
 impl std::fmt::Display for Line {

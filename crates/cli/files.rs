@@ -87,9 +87,14 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 }
 
 /// Where the file at `path` grows: a hidden neighbour, so that renaming it is one step of the file system.
-pub(crate) fn partial(path: &Path) -> PathBuf {
+fn partial(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".partial");
     path.with_file_name(name)
+}
+
+/// The name of the file that one of this name was to become.
+pub(crate) fn of_partial(name: &str) -> Option<&str> {
+    name.strip_prefix('.')?.strip_suffix(".partial")
 }

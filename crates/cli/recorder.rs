@@ -11,7 +11,7 @@ use ganlet_viz::{Layout, encode_png, grid};
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Result;
-use crate::evaluation::Evaluation;
+use crate::evaluation::{self, Evaluation};
 use crate::events::Events;
 use crate::metrics::{Kind, Line, Metrics, SheetLine};
 use crate::progress::Training;
@@ -62,13 +62,15 @@ impl<'a> Recorder<'a> {
         write_grid(&run.real_images(), &first, plan.image())?;
 
         let every = evaluation.as_ref().map_or(0, Evaluation::every);
+        // Measured at the end of a shorter training it would else have no line any more, and a worse one could take its place.
+        let best = evaluation::steps_of_best(run);
         let (metrics, past) =
             Metrics::open(&run.file(run_dir::METRICS), steps, Watch::new(plan.loss()), |place| match place
                 .kind()
             {
                 Kind::Report => plan.reports_at(place.step),
                 Kind::Sheet => place.step.is_multiple_of(plan.steps_per_epoch()),
-                Kind::Quality => plan.evaluates_at(place.step, every),
+                Kind::Quality => plan.evaluates_at(place.step, every) || best == Some(place.step),
             })?;
         if let Some(evaluation) = &mut evaluation {
             evaluation.go_on(past.best);
@@ -157,7 +159,7 @@ impl<'a> Recorder<'a> {
         self.progress.epoch(epoch);
         self.look_at(epoch, gan.steps, &pictures)?;
 
-        let about = BTreeMap::from([("ganlet.steps".into(), gan.steps.to_string())]);
+        let about = BTreeMap::from([(evaluation::STEPS.into(), gan.steps.to_string())]);
         files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
         if gan.average.is_some() {
             files::persist(&self.run.file(run_dir::AVERAGED), &generator.to_bytes(&about)?)?;

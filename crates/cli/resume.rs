@@ -1,5 +1,6 @@
 //! `ganlet train --resume`: where a run stopped, and that it goes on with what it began with.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use ganlet_data::Dataset;
@@ -101,18 +102,21 @@ impl Resumed {
 fn differences(run: &Recipe, asked: &Recipe) -> Vec<String> {
     let fields = |recipe| toml::Table::try_from(recipe).unwrap_or_default();
     let (of_run, of_asked) = (fields(run), fields(asked));
-    let differing = of_run.iter().filter_map(|(field, value)| {
-        let other = of_asked.get(field);
+    // A field that is not set is not there.
+    let names: BTreeSet<&String> = of_run.keys().chain(of_asked.keys()).collect();
+    let differing = names.into_iter().filter_map(|field| {
+        let values = [of_run.get(field), of_asked.get(field)];
         let grows = field == "epochs" && asked.epochs >= run.epochs && !run.depends_on_length();
-        let other_text = other.map_or("nothing".into(), ToString::to_string);
-        (other != Some(value) && !grows).then(|| match field.as_str() {
+        if values[0] == values[1] || grows {
+            return None;
+        }
+        let [value, other] = values.map(|value| value.map_or("nothing".into(), ToString::to_string));
+        Some(match field.as_str() {
             "epochs" if run.depends_on_length() => format!(
-                "epochs: {value} in the run, {other_text} asked for; its schedule or its instance_noise has been following {value}"
+                "epochs: {value} in the run, {other} asked for; its schedule or its instance_noise has been following {value}"
             ),
-            "epochs" => {
-                format!("epochs: {value} in the run, {other_text} asked for; they may grow, not shrink")
-            }
-            _ => format!("{field}: {value} in the run, {other_text} asked for"),
+            "epochs" => format!("epochs: {value} in the run, {other} asked for; they may grow, not shrink"),
+            _ => format!("{field}: {value} in the run, {other} asked for"),
         })
     });
     differing.collect()
@@ -166,6 +170,14 @@ mod tests {
                 "epochs: 200 in the run, 199 asked for; they may grow, not shrink",
                 "generator_hidden: [256, 256] in the run, [8] asked for",
                 "seed: 0 in the run, 7 asked for",
+            ]
+        );
+        let with_rate = Recipe { discriminator_learning_rate: Some(0.5), ..run.clone() };
+        assert_eq!(
+            [differences(&run, &with_rate), differences(&with_rate, &run)],
+            [
+                ["discriminator_learning_rate: nothing in the run, 0.5 asked for"],
+                ["discriminator_learning_rate: 0.5 in the run, nothing asked for"],
             ]
         );
     }

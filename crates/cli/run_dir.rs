@@ -55,7 +55,7 @@ impl RunDir {
             return Err(Error::RunExists { path: path.into() });
         }
         // The recipe goes first: what is left if this is interrupted is not taken for a run.
-        for file in before {
+        for file in before.into_iter().chain(partial_files(path)?) {
             files::remove(&file)?;
         }
         Self { path: path.into(), _lock: lock }.with_folders()
@@ -68,8 +68,8 @@ impl RunDir {
         }
         let run = Self { path: path.into(), _lock: Lock::take(path)? };
         // What was being written when the run was interrupted.
-        for file in files_of_a_run(path)? {
-            files::remove(&files::partial(&file))?;
+        for file in partial_files(path)? {
+            files::remove(&file)?;
         }
         run.with_folders()
     }
@@ -129,16 +129,35 @@ pub(crate) fn check_free(path: &Path, overwrite: bool) -> Result<()> {
     }
 }
 
+/// In the directory itself.
+const FILES: [&str; 9] =
+    [RECIPE, ENVIRONMENT, METRICS, REPORT, GENERATOR, AVERAGED, BEST, DISCRIMINATOR, EVENTS];
+
 /// The files in this folder that a run makes.
 fn files_of_a_run(path: &Path) -> Result<Vec<PathBuf>> {
-    let names = [RECIPE, ENVIRONMENT, METRICS, REPORT, GENERATOR, AVERAGED, BEST, DISCRIMINATOR, EVENTS];
-    let mut found: Vec<_> = names.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
+    let mut found: Vec<_> = FILES.iter().map(|name| path.join(name)).filter(|path| path.exists()).collect();
 
     found.extend(checkpoints::list(&path.join(CHECKPOINTS))?.into_iter().map(|(_, file)| file));
 
     for entry in files::entries(&path.join(SAMPLES))? {
         if entry.file_name().to_str().is_some_and(is_picture_of_a_run) {
             found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// What was to become one of these files, and did not.
+fn partial_files(path: &Path) -> Result<Vec<PathBuf>> {
+    let is_of_a_run = |name: &str| {
+        FILES.contains(&name) || is_picture_of_a_run(name) || checkpoints::steps_of(name).is_some()
+    };
+    let mut found = Vec::new();
+    for folder in [path.into(), path.join(SAMPLES), path.join(CHECKPOINTS)] {
+        for entry in files::entries(&folder)? {
+            if entry.file_name().to_str().and_then(files::of_partial).is_some_and(is_of_a_run) {
+                found.push(entry.path());
+            }
         }
     }
     Ok(found)
@@ -186,15 +205,28 @@ mod tests {
             run.fake_images(10),
             run.checkpoints().join("step-600.safetensors"),
         ];
-        let of_others =
-            ["notes.txt", "samples/seeds-0-63.png", "samples/fake_images-x.png", "samples/fake_images-.png"];
+        let partial = [".recipe.toml.partial", "checkpoints/.step-7.safetensors.partial"];
+        let of_others = [
+            "notes.txt",
+            ".notes.txt.partial",
+            "samples/seeds-0-63.png",
+            "samples/fake_images-x.png",
+            "samples/fake_images-.png",
+        ];
         for file in of_a_run.iter().cloned().chain(of_others.map(|name| run.file(name))) {
             files::replace(&file, b"x")?;
         }
+        let cut_off = || partial.iter().try_for_each(|name| files::replace(&path.join(name), b"x"));
+        cut_off()?;
         assert!(matches!(RunDir::create(&path, false), Err(Error::Held { .. })));
         drop(run);
         assert!(matches!(RunDir::create(&path, false), Err(Error::RunExists { .. })));
+        let run = RunDir::open(&path)?;
+        assert!(partial.iter().all(|name| !run.file(name).exists()));
+        cut_off()?;
+        drop(run);
         let run = RunDir::create(&path, true)?;
+        assert!(partial.iter().all(|name| !run.file(name).exists()));
         assert!(of_a_run.iter().all(|file| !file.exists()));
         assert!(of_others.iter().all(|name| run.file(name).exists()));
         Ok(())
