@@ -113,7 +113,12 @@ fn mistakes_in_recipes_and_data() {
         ("recipe", "\u{0}", "wrong.toml"),
     ] {
         room.write("wrong.toml", recipe.replacen(from, to, 1));
-        check(&room, "train --config wrong.toml --data-dir data", 1, &["--config wrong.toml", expected]);
+        check(
+            &room,
+            "train --config wrong.toml --data-dir data",
+            1,
+            &["wrong.toml: this recipe cannot be trained", expected],
+        );
     }
     room.write("wrong.toml", b"\xff\xfe");
     check(&room, "train --config wrong.toml", 1, &["wrong.toml", "not text"]);

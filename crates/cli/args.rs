@@ -68,7 +68,7 @@ pub(crate) enum Verb {
 /// single values. The same recipe gives the same bits, for any number of threads.
 ///
 /// The run directory holds report.html (everything to look at; it follows the training), recipe.toml, environment.json,
-/// metrics.jsonl (the numbers of each report), samples/ (64 pictures after every epoch), generator.safetensors and
+/// metrics.jsonl (the numbers of each report), samples/ (pictures after every epoch), generator.safetensors and
 /// discriminator.safetensors (replaced after every epoch), generator-ema.safetensors (where the recipe averages),
 /// generator-best.safetensors (whose samples were nearest to real images), and checkpoints/ (all that is needed to go on). Its
 /// path is printed on standard output.
@@ -113,7 +113,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = RECIPE, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) epochs: Option<u64>,
 
-    /// Images in a step [default: the recipe's; classic: 100]
+    /// Images per update of the discriminator [default: the recipe's; classic: 100]
     #[arg(long, value_name = "N", help_heading = RECIPE, value_parser = positive)]
     pub(crate) batch_size: Option<usize>,
 

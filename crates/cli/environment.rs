@@ -202,10 +202,13 @@ pub(crate) fn seconds_since_1970(timestamp: &str) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
     // In years that begin with March, as below.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    ((days - 719_468) * 86_400).checked_add(hour.checked_mul(3600)?)?.checked_add(minute * 60 + second)
+    ((days - 719_468) * 86_400).checked_add(hour * 3600 + minute * 60 + second)
 }
 
 /// Year, month and day of the Gregorian calendar, from the days since 1970-01-01.

@@ -30,9 +30,9 @@ pub(crate) enum Error {
 
     #[error("--recipe {name}")]
     Recipe { name: String, source: ganlet_train::Error },
-    #[error("--config {}", path.display())]
+    #[error("{}: this recipe cannot be trained", path.display())]
     Config { path: PathBuf, source: ganlet_train::Error },
-    #[error("--config {}: it is not text", path.display())]
+    #[error("{}: expected a recipe, found what is not text", path.display())]
     ConfigNotText { path: PathBuf },
     #[error("--set {found}: expected FIELD=VALUE")]
     Setting { found: String },
@@ -71,8 +71,8 @@ pub(crate) enum Error {
     NoModel { path: PathBuf },
     #[error("{}: there is no {} in this directory", path.display(), crate::run_dir::GENERATOR)]
     NoWeights { path: PathBuf },
-    #[error("{}: these are not the weights of a generator", path.display())]
-    Weights { path: PathBuf, source: ganlet_models::Error },
+    #[error("{}: these are not the weights of a {kind}", path.display())]
+    Weights { kind: &'static str, path: PathBuf, source: ganlet_models::Error },
     #[error("--latents {}", path.display())]
     Latents { path: PathBuf, source: npy::Error },
     #[error(
@@ -239,14 +239,12 @@ impl Error {
                 path.display()
             ),
             Self::NoWeights { .. } => "name a run directory or a .safetensors file; `ganlet train` makes both".into(),
-            Self::Weights { path, source: ganlet_models::Error::NotSafetensors { .. } }
+            Self::Weights { path, source: ganlet_models::Error::NotSafetensors { .. }, .. }
                 if path.extension().is_none_or(|extension| extension != "safetensors") =>
             {
                 format!("what PyTorch saved becomes such a file by: ganlet import {}", path.display())
             }
-            Self::Weights { .. } => {
-                "a run's generator.safetensors is one; `ganlet train` makes it".into()
-            }
+            Self::Weights { kind, .. } => format!("a run's {kind}.safetensors has them; `ganlet train` makes it"),
             Self::LatentShape { .. } | Self::Latents { .. } => {
                 "numpy.save(\"z.npy\", numpy.random.randn(N, latent).astype(\"float32\")) makes such a file".into()
             }

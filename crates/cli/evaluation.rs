@@ -17,8 +17,8 @@ use crate::{device, files};
 /// As many as `ganlet eval` takes, so that the numbers are the same.
 const SAMPLES: u64 = 10_000;
 
-/// Of these, so many are there at a time.
-const AT_ONCE: usize = 96;
+/// Of these, so many are there at a time: a multiple of what the generator draws and of what the feature network takes in one pass.
+const AT_ONCE: usize = 288;
 
 /// The fewest images that say whether all can be judged.
 const FEW: usize = 3;

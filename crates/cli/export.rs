@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
 /// The ONNX model of a generator's weights, or of a discriminator's.
 fn model(weights: &Path) -> Result<Vec<u8>> {
     let bytes = files::read(weights)?;
-    let failed = |source| Error::Weights { path: weights.into(), source };
+    let failed = |kind, source| Error::Weights { kind, path: weights.into(), source };
     let assumed = |assumed: Option<String>| {
         if let Some(assumed) = assumed {
             console::warning(format_args!("{}: {assumed}", weights.display()));
@@ -44,12 +44,13 @@ fn model(weights: &Path) -> Result<Vec<u8>> {
             (classes, image, loaded.network.mlp().layers().to_vec(), ["generator", "latents", "images"])
         }
         Err(Models::OtherNetwork { .. }) => {
-            let loaded = Discriminator::from_bytes(&bytes, &Device::Cpu).map_err(failed)?;
+            let loaded = Discriminator::from_bytes(&bytes, &Device::Cpu)
+                .map_err(|source| failed("discriminator", source))?;
             assumed(loaded.assumed);
             let DiscriminatorConfig { classes, image, .. } = *loaded.network.config();
             (classes, image, loaded.network.mlp().layers().to_vec(), ["discriminator", "images", "logits"])
         }
-        Err(source) => return Err(failed(source)),
+        Err(source) => return Err(failed("generator", source)),
     };
     let [name, input, output] = names;
     let [rows, columns, labels] = [image[0], image[1], classes].map(|number| number.to_string());

@@ -20,9 +20,14 @@ use crate::run_dir::{self, RunDir};
 use crate::train::Plan;
 use crate::{console, files};
 
-/// Pictures in each grid, and in a row of it.
+/// Pictures in each grid, where there are no labels, and in a row of it.
 const PICTURES: usize = 64;
 const PER_ROW: usize = 8;
+
+/// Pictures in a grid: where there are labels, a row of each.
+fn pictures(classes: usize) -> usize {
+    if classes > 0 { classes * PER_ROW } else { PICTURES }
+}
 
 /// Writes metrics, pictures, weights and checkpoints into the run directory, shows the progress, and warns.
 pub(crate) struct Recorder<'a> {
@@ -58,7 +63,8 @@ impl<'a> Recorder<'a> {
         steps: u64,
         quiet: bool,
     ) -> Result<Self> {
-        let first = ganlet_ops::normalize(&images.narrow(0, 0, PICTURES.min(images.dim(0)?))?)?;
+        let count = pictures(plan.classes()).min(images.dim(0)?);
+        let first = ganlet_ops::normalize(&images.narrow(0, 0, count)?)?;
         write_grid(&run.real_images(), &first, plan.image())?;
 
         let every = evaluation.as_ref().map_or(0, Evaluation::every);
@@ -228,11 +234,12 @@ impl Observer for Recorder<'_> {
 /// The same pictures each time: samples 0 to 63 or, where there are labels, samples 0 to 7 of each, row by row.
 fn sheet(generator: &Generator) -> ganlet_models::Result<Tensor> {
     let seeds = |count: usize| (0..count as u64).collect::<Vec<_>>();
-    let rows = (0..generator.config().classes).map(|label| generator.sample_labelled(&seeds(PER_ROW), label));
-    match rows.collect::<ganlet_models::Result<Vec<_>>>()? {
-        none if none.is_empty() => generator.sample(&seeds(PICTURES)),
-        rows => Ok(Tensor::cat(&rows, 0)?),
+    let classes = generator.config().classes;
+    if classes == 0 {
+        return generator.sample(&seeds(pictures(classes)));
     }
+    let rows = (0..classes).map(|label| generator.sample_labelled(&seeds(PER_ROW), label));
+    Ok(Tensor::cat(&rows.collect::<ganlet_models::Result<Vec<_>>>()?, 0)?)
 }
 
 fn write_grid(path: &Path, images: &Tensor, image: [usize; 2]) -> Result<()> {

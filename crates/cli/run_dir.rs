@@ -7,7 +7,7 @@
 //! | `metrics.jsonl` | one JSON object per report, one per sheet of pictures, and one per measurement of quality |
 //! | `report.html` | all of it to look at: curves, pictures, recipe, environment; written while the training goes on |
 //! | `samples/real_images.png` | what the generator is to learn: the first training images |
-//! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 |
+//! | `samples/fake_images-N.png` | what it drew after epoch N, from the same latents each time: those of seeds 0 to 63 or, of each label, 0 to 7 |
 //! | `generator.safetensors`, `discriminator.safetensors` | the weights after the last whole epoch |
 //! | `generator-ema.safetensors` | the running average of the generator's weights, where the recipe keeps one |
 //! | `generator-best.safetensors` | the weights of the least Fréchet distance, where quality was measured |

@@ -49,8 +49,11 @@ pub(crate) fn run(args: &SampleArgs) -> Result<()> {
 
 /// The generator of this file; says what had to be assumed about it.
 pub(crate) fn generator(weights: &Path, device: &Device) -> Result<Generator> {
-    let loaded = Generator::from_bytes(&files::read(weights)?, device)
-        .map_err(|source| Error::Weights { path: weights.into(), source })?;
+    let loaded = Generator::from_bytes(&files::read(weights)?, device).map_err(|source| Error::Weights {
+        kind: "generator",
+        path: weights.into(),
+        source,
+    })?;
     if let Some(assumed) = &loaded.assumed {
         console::warning(format_args!("{}: {assumed}", weights.display()));
     }

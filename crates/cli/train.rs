@@ -182,8 +182,8 @@ fn with_settings(recipe: Recipe, settings: &[String]) -> Result<Recipe> {
 
 /// The recipe in a file.
 pub(crate) fn read_recipe(path: &Path) -> Result<Recipe> {
-    let text =
-        String::from_utf8(files::read(path)?).map_err(|_| Error::ConfigNotText { path: path.into() })?;
+    let not_text = |_| Error::ConfigNotText { path: path.into() };
+    let text = String::from_utf8(files::read(path)?).map_err(not_text)?;
     Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.into(), source })
 }
 
@@ -268,6 +268,10 @@ impl Plan {
 
     pub(crate) fn loss(&self) -> Loss {
         self.recipe.loss
+    }
+
+    pub(crate) fn classes(&self) -> usize {
+        self.recipe.classes
     }
 
     pub(crate) fn epochs(&self) -> u64 {
@@ -399,7 +403,7 @@ fn farewell(run: &RunDir, recipe: &Recipe, steps: u64, seconds: f64) -> String {
     let mut text =
         format!("\nTrained {steps} steps in {}, {rate:.0} steps/s. In {path} are\n", duration(seconds));
     text += &file(run_dir::REPORT, "curves and pictures, for your browser");
-    text += &file(&format!("{}/", run_dir::SAMPLES), "64 pictures after each epoch");
+    text += &file(&format!("{}/", run_dir::SAMPLES), "pictures after each epoch");
     text += &file(run_dir::METRICS, "the numbers");
     text += &file(run_dir::GENERATOR, "the weights, and those of the discriminator");
     if run.file(run_dir::AVERAGED).exists() {

@@ -255,7 +255,7 @@ impl Session<'_> {
                     return Ok(file);
                 }
                 Err(Failure::There(fault)) if fault.may_pass() && retry < self.patience.retries => {
-                    let pause = self.patience.backoff * 2u32.saturating_pow(retry);
+                    let pause = self.patience.backoff.saturating_mul(2u32.saturating_pow(retry));
                     let out_of_time = matches!(fault, Fault::NoAnswer { .. }) || pause >= self.time_left();
                     if !self.answered && out_of_time {
                         return Err(fault.into());

@@ -44,7 +44,7 @@ impl Manifold {
         if k == 0 {
             return Err(Error::NoNeighbours);
         }
-        let features = rows(what, features, k + 1)?;
+        let features = rows(what, features, k.saturating_add(1))?;
         let squares = features.squares();
         // The k smallest distances to others, the largest of them last.
         let nearest = inner_products(

@@ -41,7 +41,7 @@ impl DiscriminatorConfig {
 /// Images, and labels where it takes them, to the logit of their being real: an [`Mlp`] with one output.
 ///
 /// It gives logits, on which losses are stable; [`Discriminator::probabilities`] is the sigmoid that the textbook's
-/// network ends in.
+/// network ends in. A clone shares its weights.
 #[derive(Clone, Debug)]
 pub struct Discriminator {
     config: DiscriminatorConfig,
@@ -155,7 +155,7 @@ impl Discriminator {
     /// # Errors
     /// When the images do not fit.
     pub fn logits(&self, images: &Tensor) -> Result<Tensor> {
-        Ok(self.forward(images)?.output().clone())
+        Ok(mlp(&self.centered(images)?, &self.layers_now()?)?.output().clone())
     }
 
     /// The same images -> the probability of their being real, `(B, 1)` in `[0, 1]`.
@@ -174,9 +174,17 @@ impl Discriminator {
         }
     }
 
-    /// The layers as they work.
+    /// The layers as they have worked since the last [`Network::refresh`].
     fn layers(&self) -> &[Layer] {
         self.spectral.as_ref().map_or(self.mlp.layers(), Spectral::normalised)
+    }
+
+    /// The layers for the weights as they are.
+    fn layers_now(&self) -> candle_core::Result<Vec<Layer>> {
+        match &self.spectral {
+            None => Ok(self.mlp.layers().to_vec()),
+            Some(spectral) => spectral.layers(&self.mlp),
+        }
     }
 
     /// A safetensors file: the weights under PyTorch's names, the configuration and `extra` as metadata. They are written as they work:
@@ -185,10 +193,7 @@ impl Discriminator {
     /// # Errors
     /// When a weight is not a finite number, or the device cannot be read.
     pub fn to_bytes(&self, extra: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-        let mut layers = match &self.spectral {
-            None => self.mlp.layers().to_vec(),
-            Some(spectral) => spectral.layers(&self.mlp)?,
-        };
+        let mut layers = self.layers_now()?;
         if let Some((_, center)) = self.center.first() {
             // W (x - c) + b = W x + (b - W c)
             let Layer { weight, bias, .. } = &layers[0];

@@ -56,7 +56,7 @@ impl GeneratorConfig {
     }
 }
 
-/// Latent vectors, and labels where it takes them, to images: an [`Mlp`] that ends in Tanh.
+/// Latent vectors, and labels where it takes them, to images: an [`Mlp`] that ends in Tanh. A clone shares its weights.
 #[derive(Clone, Debug)]
 pub struct Generator {
     config: GeneratorConfig,
@@ -65,8 +65,8 @@ pub struct Generator {
     unit_pixels: bool,
 }
 
-/// How many images [`Generator::generate`] makes in one pass: a whole number of the rows, 4, 6 or 24, that a matrix product takes
-/// at a time, so that each row is computed in the same way.
+/// How many images [`Generator::generate`] makes in one pass: always as many, since a matrix product may sum in another order where it has
+/// other sizes. (On a CPU those here do not; a GPU's library makes no such promise.)
 const BLOCK: usize = 72;
 
 impl Generator {

@@ -26,6 +26,18 @@ pub struct AdamStep {
 }
 
 impl AdamStep {
+    /// Refuses what would divide by 0. With `clocked` numbers the step's own does not matter.
+    pub(crate) fn check(&self, op: &str, clocked: bool) -> Result<()> {
+        let decays = [self.beta1, self.beta2];
+        if !decays.iter().all(|beta| (0. ..1.).contains(beta)) {
+            candle_core::bail!("{op}: expected decays of the moments from 0 to below 1, found {decays:?}");
+        }
+        if self.step == 0 && !clocked {
+            candle_core::bail!("{op}: expected the number of the step, from 1 on, found 0");
+        }
+        Ok(())
+    }
+
     /// `rate / (1 - beta1^t)` and `1 / sqrt(1 - beta2^t)`.
     pub(crate) fn corrections(&self) -> (f64, f64) {
         // Beyond 2^31 steps the corrections are 1 to the last bit.
@@ -46,7 +58,7 @@ impl AdamStep {
 /// All four have one shape. On a CPU in f32 this is one pass over memory and allocates nothing.
 ///
 /// # Errors
-/// When shapes, dtypes or devices differ, or two of the tensors share their memory.
+/// When shapes, dtypes or devices differ, two of the tensors share their memory, or `step` is out of its ranges.
 pub fn adam_step(
     parameter: &Tensor,
     gradient: &Tensor,

@@ -75,10 +75,13 @@ impl Clock {
     /// At step 0, with a table of zeros.
     ///
     /// # Errors
-    /// When the device is no GPU, or has no room.
+    /// When the table is empty, or the device is no GPU or has no room.
     pub fn new(rows: usize, columns: usize, device: &Device) -> Result<Self> {
         if !device.is_cuda() {
             candle_core::bail!("clock: expected a CUDA device, found {:?}", device.location());
+        }
+        if rows == 0 || columns == 0 {
+            candle_core::bail!("clock: expected a table, found {rows} rows of {columns} numbers");
         }
         let position = Tensor::zeros(2, DType::I64, device)?;
         Ok(Self { position, table: Tensor::zeros((rows, columns), DType::F32, device)? })
@@ -87,8 +90,12 @@ impl Clock {
     /// Sets the time: the number of the step, and its row in the table.
     ///
     /// # Errors
-    /// When the GPU has failed before.
+    /// When there is no such row, or the GPU has failed before.
     pub fn set(&self, step: u64, row: usize) -> Result<()> {
+        let rows = self.table.dim(0)?;
+        if row >= rows {
+            candle_core::bail!("clock: expected one of the table's {rows} rows, found row {row}");
+        }
         // The bits count, not the sign.
         let position = [step as i64, row as i64];
         self.position.slice_set(&Tensor::new(&position, self.position.device())?, 0, 0)
@@ -107,12 +114,12 @@ impl Clock {
         Row { position: self.position.clone(), table: self.table.clone(), column }
     }
 
-    /// Goes on by one step.
+    /// Goes on by one step, and to the next row; after the last to the first.
     ///
     /// # Errors
     /// When the GPU has failed before.
     pub fn tick(&self) -> Result<()> {
-        cuda::tick(&self.position)
+        cuda::tick(&self.position, self.table.dim(0)?)
     }
 
     /// [`gather_normalize`](crate::gather_normalize) of this step's images: `batch` of the `order` `(N,)` u32, from row times `batch` on.
@@ -120,15 +127,16 @@ impl Clock {
     /// An index that is not below the number of images gives NaN.
     ///
     /// # Errors
-    /// When dtypes or devices do not fit.
+    /// When dtypes or devices do not fit, or the order is too short for the table's rows.
     pub fn gather_normalize(&self, pixels: &Tensor, order: &Tensor, batch: usize) -> Result<Tensor> {
+        self.check(order, batch)?;
         cuda::gather_normalize(pixels, order, Some(&self.position), batch)
     }
 
     /// Their labels, `(batch, classes)` f32: 1 at the label, 0 elsewhere. `labels` is `(N,)` u8.
     ///
     /// # Errors
-    /// When dtypes or devices do not fit.
+    /// When dtypes or devices do not fit, or the order is too short for the table's rows.
     pub fn gather_one_hot(
         &self,
         labels: &Tensor,
@@ -136,7 +144,19 @@ impl Clock {
         batch: usize,
         classes: usize,
     ) -> Result<Tensor> {
+        self.check(order, batch)?;
         cuda::gather_one_hot(labels, order, &self.position, [batch, classes])
+    }
+
+    /// Whether the order has a batch for each row.
+    fn check(&self, order: &Tensor, batch: usize) -> Result<()> {
+        let (found, rows) = (order.dims1()?, self.table.dim(0)?);
+        if rows.checked_mul(batch).is_none_or(|expected| found < expected) {
+            candle_core::bail!(
+                "clock: expected an order of at least {rows} times {batch} indices, found {found}"
+            );
+        }
+        Ok(())
     }
 
     /// This step's random numbers, `(rows, columns)` f32, so many rows from each of one or two streams: the same bits as on a CPU.

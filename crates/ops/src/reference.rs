@@ -64,9 +64,12 @@ pub fn add_product(gradient: &Tensor, pre: &Tensor, change: &Tensor) -> Result<T
 /// the largest.
 ///
 /// # Errors
-/// When the columns are not a multiple of the pieces.
+/// When the columns are not a multiple of the pieces, or there are no pieces.
 pub fn winners(z: &Tensor, pieces: usize) -> Result<Tensor> {
     let (rows, columns) = z.dims2()?;
+    if pieces == 0 {
+        candle_core::bail!("maxout: expected at least one piece, found none");
+    }
     let z = z.reshape((rows, columns / pieces, pieces))?;
     let piece = |i| z.narrow(2, i, 1)?.squeeze(2);
     let mut largest = piece(0)?;

@@ -37,6 +37,15 @@ impl Rule {
         }
     }
 
+    /// How many of these there are.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn changing(&self) -> usize {
+        match self {
+            Self::Adam(_) => 2,
+            Self::Sgd(_) | Self::Average { .. } => 1,
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Adam(_) => "adam_steps",
@@ -60,6 +69,7 @@ impl Rule {
 /// # Errors
 /// As for one; and with a row, when the tensors are not on its GPU.
 pub fn adam_steps(updates: &[Update], step: &AdamStep, row: Option<&Row>) -> Result<()> {
+    step.check("adam_steps", row.is_some())?;
     each(updates, Rule::Adam(*step), row, |update| crate::adam::one(update, step))
 }
 

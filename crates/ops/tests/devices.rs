@@ -3,7 +3,7 @@
 use candle_core::{Device, Result, Tensor, Var};
 use ganlet_ops::testing::devices;
 use ganlet_ops::{
-    Activation, AdamStep, Layer, LossTerm, SgdStep, Term, Update, adam_step, adam_steps, average_step,
+    Activation, AdamStep, Clock, Layer, LossTerm, SgdStep, Term, Update, adam_step, adam_steps, average_step,
     average_steps, bce_with_logits, center, denormalize, first_not_finite, gather_normalize, join, linear,
     mean_loss, mlp, mlp_with_dropout, normalize, sgd_step, sgd_steps, spectral_norm,
 };
@@ -218,6 +218,40 @@ fn the_first_tensor_that_is_no_number_is_found() -> Result<()> {
             tensors[at].slice_set(&Tensor::full(wrong, (1, columns), &device)?, 0, rows - 1)?;
             assert_eq!(first(&tensors)?, Some(at));
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_clock_stays_within_its_table() -> Result<()> {
+    for device in devices() {
+        if !device.is_cuda() {
+            assert!(Clock::new(2, 3, &device).is_err());
+            continue;
+        }
+        assert!(Clock::new(0, 3, &device).is_err());
+        let clock = Clock::new(2, 3, &device)?;
+        assert!(clock.set(7, 2).unwrap_err().to_string().contains("found row 2"));
+        let (pixels, order) =
+            (Tensor::new(&[[1u8], [2], [3], [4]], &device)?, Tensor::new(&[3u32, 2, 1, 0], &device)?);
+        assert!(clock.gather_normalize(&pixels, &order, 3).is_err());
+        // From the last row to the first.
+        clock.set(7, 1)?;
+        for expected in [[2u8, 1], [4, 3]] {
+            let batch = clock.gather_normalize(&pixels, &order, 2)?;
+            let expected = gather_normalize(
+                &pixels,
+                &Tensor::new(expected.map(|p| u32::from(p) - 1).as_slice(), &device)?,
+            )?;
+            assert_eq!(batch.to_vec2::<f32>()?, expected.to_vec2::<f32>()?);
+            clock.tick()?;
+        }
+        let step = AdamStep { learning_rate: 0.1, beta1: 0.5, beta2: 0.9, epsilon: 1e-8, step: 1 };
+        let [parameter, gradient, m, v] =
+            [0., 1., 2., 3.].map(|offset| tensor((1, 4), &device).unwrap() + offset);
+        let state = [m?, v?];
+        let update = Update { parameter: &parameter?, gradient: &gradient?, state: &state };
+        assert!(adam_steps(&[update], &step, Some(&clock.row(2))).is_err());
     }
     Ok(())
 }

@@ -293,6 +293,10 @@ fn what_does_not_fit_is_an_error() {
     let m = Tensor::zeros(4, DType::F32, &CPU).unwrap();
     assert!(adam_step(&p, &b, &m, &m, &step).is_err(), "two moments in one memory");
     assert!(adam_step(&p, &tensor(1, &[5]), &m, &b, &step).is_err());
+    let v = m.zeros_like().unwrap();
+    assert!(adam_step(&p, &b, &m, &v, &AdamStep { step: 0, ..step }).is_err());
+    assert!(adam_step(&p, &b, &m, &v, &AdamStep { beta2: 1., ..step }).is_err());
+    assert!(reference::winners(&x, 0).is_err());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::Result;
 ///
 /// (Yazıcı et al., *The unusual effectiveness of averaging in GAN training*, ICLR 2019, equation 1.) In the first steps it forgets
 /// faster, with `(1 + step) / (10 + step)` where that is less than the decay, so that it does not remember the initial weights.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Average {
     /// The averages, named and ordered as the parameters.
     pub parameters: Vec<(String, Var)>,

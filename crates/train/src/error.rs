@@ -65,13 +65,18 @@ pub enum Error {
         found: usize,
     },
 
-    /// There are fewer images than one batch takes.
-    #[error("recipe field `batch_size`: expected at most the {images} images there are, found {batch_size}")]
+    /// There are fewer images than one step takes.
+    #[error(
+        "recipe fields `batch_size` and `discriminator_steps`: expected at most the {images} images there are in a step, found \
+         {batch_size} x {discriminator_steps}"
+    )]
     TooFewImages {
         /// Images in the data set.
         images: usize,
-        /// Images in a batch.
+        /// Images per update of D.
         batch_size: usize,
+        /// Updates of D in a step.
+        discriminator_steps: usize,
     },
 
     /// The images are not a matrix of bytes.

@@ -4,7 +4,9 @@ use ganlet_models::{Discriminator, Generator, Network};
 use crate::{Average, Optimizer, Recipe, Result};
 
 /// All that a training changes: two networks, their optimizers, and the clock.
-#[derive(Clone, Debug)]
+///
+/// To keep one, take its [`checkpoint`](crate::checkpoint): a copy of the tensors would go on changing with the training, in place.
+#[derive(Debug)]
 pub struct Gan<G = Generator, D = Discriminator> {
     /// Latents to images.
     pub generator: G,

@@ -38,7 +38,7 @@ impl Rule {
 /// What moves the parameters of a network.
 ///
 /// Its state is open, and keyed by the parameters' names, so that a checkpoint can hold all of it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Optimizer {
     rule: Rule,
     beta1: f64,

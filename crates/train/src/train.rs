@@ -15,7 +15,10 @@ use crate::{Batch, Error, Gan, Observer, ObserverResult, Recipe, Report, Result,
 pub fn steps_per_epoch(recipe: &Recipe, images: usize) -> Result<u64> {
     recipe.validate()?;
     match (images / recipe.images_per_step()) as u64 {
-        0 => Err(Error::TooFewImages { images, batch_size: recipe.images_per_step() }),
+        0 => {
+            let &Recipe { batch_size, discriminator_steps, .. } = recipe;
+            Err(Error::TooFewImages { images, batch_size, discriminator_steps })
+        }
         steps => Ok(steps),
     }
 }

@@ -42,7 +42,7 @@ absent! {
     join(&[Tensor]) -> Tensor;
     gather_normalize(&Tensor, &Tensor, Option<&Tensor>, usize) -> Tensor;
     gather_one_hot(&Tensor, &Tensor, &Tensor, [usize; 2]) -> Tensor;
-    tick(&Tensor) -> ();
+    tick(&Tensor, usize) -> ();
     draw(&Tensor, u64, &[(DrawFrom, usize)], usize, Draw) -> Tensor;
     mean_loss(&Tensor, &[LossTerm]) -> (Tensor, Tensor);
     first_not_finite(&[&Tensor]) -> Option<usize>;

@@ -23,9 +23,10 @@ struct Streams {
 // SAFETY: an address and numbers, laid out as the kernels' struct.
 unsafe impl DeviceRepr for Streams {}
 
-pub(crate) fn tick(position: &Tensor) -> Result<()> {
+pub(crate) fn tick(position: &Tensor, rows: usize) -> Result<()> {
     let spread = Spread { blocks: (1, 1), threads: (1, 1) };
-    launch!(&device(position)?, Elements, "tick", spread, [address::<i64>(NAME, position)?]);
+    let rows: u32 = count(NAME, rows)?;
+    launch!(&device(position)?, Elements, "tick", spread, [address::<i64>(NAME, position)?, rows]);
     Ok(())
 }
 
@@ -41,12 +42,12 @@ pub(crate) fn gather_one_hot(
         [count(NAME, labels.elem_count())?, count(NAME, classes)?, count(NAME, batch)?];
     let [labels, order] = [address::<u8>(NAME, labels)?, address::<u32>(NAME, order)?];
     let [clock, to] = [address::<i64>(NAME, position)?, address::<f32>(NAME, &out)?];
-    let arguments = one_each(elements);
+    let spread = one_each(elements);
     launch!(
         &device(&out)?,
         Elements,
         "gather_one_hot",
-        arguments,
+        spread,
         [labels, order, clock, to, rows, classes, batch]
     );
     Ok(out)

@@ -9,9 +9,10 @@ struct Clock {
     unsigned long long row;
 };
 
-extern "C" __global__ void tick(Clock *clock) {
+// To the next step and its row; after the last of the `rows` to the first.
+extern "C" __global__ void tick(Clock *clock, unsigned rows) {
     clock->step += 1;
-    clock->row += 1;
+    clock->row = (clock->row + 1) % rows;
 }
 
 // gradient * mask * derivative(y), a null mask standing for 1.

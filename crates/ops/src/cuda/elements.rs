@@ -50,8 +50,8 @@ pub(crate) fn multiply(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let out = output(a.shape(), a)?;
     let elements: u32 = count(NAME, out.elem_count())?;
     let [a, b] = [address::<f32>(NAME, a)?, address::<f32>(NAME, b)?];
-    let arguments = address::<f32>(NAME, &out)?;
-    launch!(&device(&out)?, Elements, "multiply", one_each(elements), [a, b, arguments, elements]);
+    let to = address::<f32>(NAME, &out)?;
+    launch!(&device(&out)?, Elements, "multiply", one_each(elements), [a, b, to, elements]);
     Ok(out)
 }
 

@@ -41,6 +41,8 @@ struct Epilogue {
     activation: i32,
     slope: f32,
     accumulate: i32,
+    /// Where the compiler would leave bytes that nobody has written: they might look like an address.
+    padding: u32,
     sums: u64,
 }
 
@@ -113,6 +115,7 @@ struct Products {
     n: [i32; MAX_PRODUCTS],
     k: [i32; MAX_PRODUCTS],
     tiles: [u32; MAX_PRODUCTS + 1],
+    padding: u32,
 }
 
 // SAFETY: numbers and addresses, laid out as the kernels' struct.

@@ -22,6 +22,8 @@ struct Updates {
     second: [u64; MAX_TENSORS],
     count: [u32; MAX_TENSORS],
     blocks: [u32; MAX_TENSORS + 1],
+    /// Where the compiler would leave bytes that nobody has written.
+    padding: u32,
 }
 
 /// As in `updates.cu`.
@@ -49,8 +51,15 @@ pub(crate) fn update(updates: &[Update], rule: &Rule, row: Option<&Row>) -> Resu
     let numbers = match row {
         Some(row) => {
             let (table, clock) = (address::<f32>(NAME, &row.table)?, address::<i64>(NAME, &row.position)?);
-            let columns = count(NAME, row.table.dim(1)?)?;
-            Numbers { table, clock, columns, column: count(NAME, row.column)? }
+            let columns = row.table.dim(1)?;
+            if columns.saturating_sub(row.column) < rule.changing() {
+                candle_core::bail!(
+                    "{NAME}: expected {} numbers from column {} of the clock's table on, found {columns} columns",
+                    rule.changing(),
+                    row.column
+                );
+            }
+            Numbers { table, clock, columns: count(NAME, columns)?, column: count(NAME, row.column)? }
         }
         None => {
             copied = Tensor::from_slice(&rule.numbers(), 2, first.parameter.device())?;

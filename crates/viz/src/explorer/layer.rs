@@ -41,7 +41,7 @@ pub(super) fn check(generator: &Generator) -> Result<()> {
     let mut width = generator.latent.saturating_add(generator.classes);
     for (layer, Dense { weight, bias, activation }) in generator.layers.iter().enumerate() {
         let pieces = if let DenseActivation::Maxout(pieces) = *activation { pieces } else { 1 };
-        let fits = bias.len().checked_mul(width) == Some(weight.len());
+        let fits = width > 0 && bias.len().checked_mul(width) == Some(weight.len());
         if bias.is_empty() || !fits || pieces == 0 || !bias.len().is_multiple_of(pieces) {
             return Err(Error::Layer { layer, weights: weight.len(), biases: bias.len(), inputs: width });
         }
