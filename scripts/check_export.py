@@ -49,7 +49,7 @@ def check_tensorboard(run, logs):
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     expected = {}
     for line in lines:
-        group = "quality" if "frechet" in line else "training"
+        group = "quality" if "frechet" in line or "variety" in line else "training"
         for name, value in line.items():
             if name not in PLACE and isinstance(value, (int, float)) and not isinstance(value, bool):
                 expected.setdefault(f"{group}/{name}", []).append((line["step"], np.float32(value)))

@@ -385,7 +385,7 @@ pub(crate) struct EvalArgs {
     pub(crate) models: Vec<PathBuf>,
 
     /// Samples of each generator: those of the seeds 0 to N-1
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = positive)]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = samples)]
     pub(crate) samples: usize,
 
     /// Print JSON in place of the table
@@ -611,6 +611,15 @@ fn positive(text: &str) -> Result<usize, String> {
         Ok(0) => Err("it must be at least 1".into()),
         Ok(number) => Ok(number),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// How many samples of a generator are measured: more take hours, and gigabytes.
+fn samples(text: &str) -> Result<usize, String> {
+    const MOST: usize = 100_000;
+    match positive(text)? {
+        count if count > MOST => Err(format!("expected at most {MOST}")),
+        count => Ok(count),
     }
 }
 

@@ -153,6 +153,15 @@ pub(crate) enum Error {
     Json(#[from] serde_json::Error),
 }
 
+const STEADIER: &str =
+    "a smaller learning_rate in the recipe trains more steadily; what was saved of the epochs before is kept";
+
+/// Whether it says that numbers are no longer finite.
+fn is_not_finite(error: &(dyn std::error::Error + 'static)) -> bool {
+    use ganlet_train::checkpoint::Error as Checkpoint;
+    matches!(error.downcast_ref(), Some(Error::Checkpoint { source: Checkpoint::NotFinite { .. }, .. }))
+}
+
 impl Error {
     pub(crate) fn read(path: &Path, source: io::Error) -> Self {
         Self::Read { path: path.into(), source }
@@ -224,6 +233,8 @@ impl Error {
                 Self::Train(Train::Diverged { .. } | Train::NotFinite { .. }) | Self::RunVanished { .. } => {
                     return source.hint();
                 }
+                // The moments of an optimizer are looked at when they are saved.
+                Self::Train(Train::Observer { source, .. }) if is_not_finite(source.as_ref()) => STEADIER.into(),
                 Self::Write { .. } | Self::Train(Train::Observer { .. }) => {
                     format!("nothing that was saved is lost; with room and leave to write there, go on: {resume}")
                 }
@@ -307,11 +318,9 @@ impl Error {
             Self::Train(Train::Field { .. } | Train::WriteRecipe(_)) => {
                 "ganlet train --help describes the flags; ganlet train --dry-run shows a whole recipe".into()
             }
-            Self::Train(Train::TooFewImages { .. }) => "choose a smaller --batch-size".into(),
+            Self::Train(Train::TooFewImages { .. }) => "choose a smaller --batch-size, or fewer discriminator_steps".into(),
             Self::Train(Train::Diverged { .. } | Train::NotFinite { .. }) => {
-                "a smaller learning_rate in the recipe trains more steadily; the weights of the epoch before, and its checkpoint, \
-                 are kept"
-                    .into()
+                STEADIER.into()
             }
             Self::Read { .. } => "is it there, and may you read it?".into(),
             Self::Write { .. } => "is there room, and may you write there? --out chooses another place".into(),

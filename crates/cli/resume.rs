@@ -125,9 +125,7 @@ fn differences(run: &Recipe, asked: &Recipe) -> Vec<String> {
 /// The command that goes on with a run that was begun with these arguments, as one would type it.
 pub(crate) fn command(run: &Path, args: &TrainArgs) -> String {
     let mut command = format!("ganlet train --resume {}", quoted(run));
-    if let Some(data_dir) = &args.data.data_dir {
-        command += &format!(" --data-dir {}", quoted(data_dir));
-    }
+    command += &data_dir(args);
     if args.device != DeviceChoice::Auto {
         command += &format!(" --device {}", args.device);
     }
@@ -141,6 +139,11 @@ pub(crate) fn command(run: &Path, args: &TrainArgs) -> String {
         command += &format!(" --keep {}", args.keep);
     }
     command
+}
+
+/// Where the data was said to be, with a space before it, for a command on the same.
+pub(crate) fn data_dir(args: &TrainArgs) -> String {
+    args.data.data_dir.as_ref().map_or(String::new(), |data_dir| format!(" --data-dir {}", quoted(data_dir)))
 }
 
 /// A path as one would type it.

@@ -81,7 +81,7 @@ impl Format {
 }
 
 impl StyleArgs {
-    /// A PNG file of the picture, `scale` times as large where nothing else was asked for.
+    /// A PNG file of the picture, enlarged where that was asked for.
     pub(crate) fn png(self, picture: &Picture) -> Result<Vec<u8>> {
         Ok(encode_png_in(&self.enlarged(picture, 1)?, self.colors.unwrap_or_default())?)
     }

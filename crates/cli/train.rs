@@ -66,6 +66,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let (train, _) = loaded.dataset.into_splits();
     let labels = (recipe.classes > 0).then(|| train.labels(&device)).transpose()?;
     let set = TrainingSet { labels, images: train.into_images(&device)? };
+    // Said before there is a run.
+    set.check(&recipe)?;
     let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
     let (run, mut environment) = match resumed {
         Some(resumed) => resumed.go_on(&mut gan, environment)?,
@@ -118,7 +120,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 
     if !args.quiet {
         let seconds = started.elapsed().as_secs_f64();
-        console::note(farewell(&run, &recipe, gan.steps - before, seconds));
+        console::note(farewell(&run, args, &recipe, gan.steps - before, seconds));
     }
     console::print(run.path().display()).map(|()| ExitCode::SUCCESS)
 }
@@ -189,7 +191,8 @@ pub(crate) fn read_recipe(path: &Path) -> Result<Recipe> {
 
 /// Asks for the data set that the flag names, or else the recipe file; a recipe that comes with the program leaves it open.
 fn request(args: &TrainArgs, recipe: &Recipe) -> Result<Request> {
-    let says = args.dataset.is_some() || args.config.is_some() || args.resume.is_some();
+    let set = args.set.iter().any(|setting| setting.split('=').next().is_some_and(|f| f.trim() == "dataset"));
+    let says = set || args.dataset.is_some() || args.config.is_some() || args.resume.is_some();
     let name = says.then_some(recipe.dataset.as_str());
     let name: Option<Name> = match name {
         Some(CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
@@ -394,7 +397,7 @@ fn seconds_per_step(recipe: &Recipe, [rows, columns]: [usize; 2], device: &Devic
 }
 
 /// Where everything is, and what to do with it.
-fn farewell(run: &RunDir, recipe: &Recipe, steps: u64, seconds: f64) -> String {
+fn farewell(run: &RunDir, args: &TrainArgs, recipe: &Recipe, steps: u64, seconds: f64) -> String {
     let path = resume::quoted(run.path());
     let (steps, rate) = (grouped(steps), steps as f64 / seconds);
     let longer = recipe.epochs.saturating_mul(2);
@@ -414,9 +417,11 @@ fn farewell(run: &RunDir, recipe: &Recipe, steps: u64, seconds: f64) -> String {
     }
     text += "\nNext:";
     text += &command(format!("ganlet sample {path}"), "draws new pictures");
-    text += &command(format!("ganlet eval {path}"), "says how good they are");
+    let data = resume::data_dir(args);
+    text += &command(format!("ganlet eval {path}{data}"), "says how good they are");
     if !recipe.depends_on_length() {
-        text += &command(format!("ganlet train --resume {path} --epochs {longer}"), "trains it on");
+        let longer = format!("{} --epochs {longer}", resume::command(run.path(), args));
+        text += &command(longer, "trains it on");
     }
     text
 }

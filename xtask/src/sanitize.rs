@@ -1,4 +1,4 @@
-//! `cargo xtask sanitize`: the threads and all unsafe code under ThreadSanitizer, AddressSanitizer and Miri.
+//! `cargo xtask sanitize`: the threads and the unsafe code of `ops` under ThreadSanitizer, AddressSanitizer and Miri.
 //!
 //! The sanitizers see what really runs, vector instructions and all, in the order in which it happened to run. Miri interprets,
 //! knows the language's rules and other orders, and is slow: it has the thread pool and the micro-kernel.

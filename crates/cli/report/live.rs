@@ -18,8 +18,9 @@ const REST: u32 = 500;
 pub(crate) struct Live {
     path: PathBuf,
     run: Run,
-    /// When it was written last, how long that took, and how long before that was the time before.
+    /// When it was written last, and how long that took.
     last: Option<(Instant, Duration)>,
+    /// From the time before until then.
     pause: Duration,
     failed: bool,
 }

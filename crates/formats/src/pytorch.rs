@@ -1,7 +1,7 @@
 //! PyTorch's state dicts: what `torch.save(G.state_dict(), 'G.ckpt')` wrote, read as data.
 //!
-//! Such a file is a pickle, which in Python may call any function there is. Here it may name the dozen things that a state dict is
-//! made of (`pickle.rs` lists them) and nothing else, and not even those are called: they say which bytes are whose numbers.
+//! Such a file is a pickle, which in Python may call any function there is. Here it may name the things that a state dict is
+//! made of (`GLOBALS` below) and nothing else, and not even those are called: they say which bytes are whose numbers.
 //!
 //! Both of PyTorch's formats are read: the zip archive of version 1.6 and later, and the row of pickles of those before. A file costs
 //! memory in proportion to its length, whatever it says.

@@ -8,8 +8,8 @@ const NAME: &str = "bce_with_logits";
 /// The mean binary cross-entropy of `sigmoid(logits)` against one `target` in `[0, 1]` for all of them: a scalar.
 ///
 /// Computed as `(1 - target) softplus(l) + target softplus(-l)` with `softplus(l) = max(l, 0) + ln(1 + exp(-|l|))`, which is
-/// finite and without cancellation for every finite logit. (PyTorch's `BCELoss` on probabilities limits the logarithm to -100 instead; `log(sigmoid(l))`
-/// written out gives infinities from |l| of about 17 on.)
+/// finite and without cancellation for every finite logit. (PyTorch's `BCELoss` on probabilities limits the logarithm to -100 instead; `log(1 - sigmoid(l))`
+/// written out is infinite in f32 from a logit of about 17 on, `log(sigmoid(l))` from about -104 down.)
 ///
 /// # Errors
 /// When `logits` is empty or not a floating-point tensor.

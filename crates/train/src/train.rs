@@ -46,8 +46,11 @@ impl From<&TrainingSet> for TrainingSet {
 }
 
 impl TrainingSet {
-    /// How many images there are, if they and their labels are what the recipe takes.
-    fn check(&self, recipe: &Recipe) -> Result<u32> {
+    /// How many images there are, if they and their labels are what the recipe takes. [`train`] asks too.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check(&self, recipe: &Recipe) -> Result<u32> {
         let Self { images, labels } = self;
         let not_images = || Error::Images { dtype: images.dtype(), shape: images.shape().clone() };
         let &[count, _] = images.dims() else { return Err(not_images()) };
