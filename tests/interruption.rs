@@ -335,7 +335,7 @@ fn a_discriminator_that_wins_is_pointed_out() {
         .replace("r_hidden = [16]", "r_hidden = [1]");
     room.write("unequal.toml", unequal);
     let outcome = room.run("train --config unequal.toml --data-dir data --out run --quiet");
-    let warning = "the discriminator is winning: its loss was below 0.1 in the last 10 reports";
+    let warning = "the discriminator is winning: its loss was less than 0.1 above the least there is in the last 10 reports";
     assert_eq!(outcome.stderr.matches(warning).count(), 1, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("hint: narrower discriminator_hidden"), "{}", outcome.stderr);
     assert_eq!(outcome.expect_success(), "run\n");

@@ -74,9 +74,13 @@ fn a_run_leaves_what_it_promises() {
     // No control characters, no line too wide, and where everything is.
     assert!(outcome.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", outcome.stderr);
     assert!(outcome.stderr.lines().all(|line| line.chars().count() <= 80), "{}", outcome.stderr);
-    for expected in
-        ["report.html", "generator.safetensors", "Next:", "ganlet sample run", "--resume run --epochs 4"]
-    {
+    for expected in [
+        "report.html",
+        "generator.safetensors",
+        "Next:",
+        "ganlet sample run",
+        "--resume run --data-dir data --epochs 4",
+    ] {
         assert!(outcome.stderr.contains(expected), "{expected}: {}", outcome.stderr);
     }
 }

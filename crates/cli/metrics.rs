@@ -184,7 +184,7 @@ mod tests {
     use ganlet_train::Loss;
 
     fn watch() -> Watch {
-        Watch::new(Loss::NonSaturating)
+        Watch::new(Loss::NonSaturating, 0.)
     }
 
     #[test]

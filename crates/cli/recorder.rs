@@ -71,9 +71,7 @@ impl<'a> Recorder<'a> {
         // Measured at the end of a shorter training it would else have no line any more, and a worse one could take its place.
         let best = evaluation::steps_of_best(run);
         let (metrics, past) =
-            Metrics::open(&run.file(run_dir::METRICS), steps, Watch::new(plan.loss()), |place| match place
-                .kind()
-            {
+            Metrics::open(&run.file(run_dir::METRICS), steps, plan.watch(), |place| match place.kind() {
                 Kind::Report => plan.reports_at(place.step),
                 Kind::Sheet => place.step.is_multiple_of(plan.steps_per_epoch()),
                 Kind::Quality => plan.evaluates_at(place.step, every) || best == Some(place.step),

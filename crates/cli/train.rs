@@ -8,7 +8,7 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor};
 use ganlet_data::{Loaded, Name, Request};
 use ganlet_models::MlpConfig;
-use ganlet_train::{Gan, Loss, Recipe, TrainingSet, steps_per_epoch};
+use ganlet_train::{Gan, Recipe, TrainingSet, Watch, steps_per_epoch};
 
 use crate::args::TrainArgs;
 use crate::checkpoints::Checkpoints;
@@ -269,8 +269,9 @@ impl Plan {
         self.facts.image
     }
 
-    pub(crate) fn loss(&self) -> Loss {
-        self.recipe.loss
+    /// Who watches such a training.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch::new(self.recipe.loss, self.recipe.label_smoothing)
     }
 
     pub(crate) fn classes(&self) -> usize {

@@ -41,7 +41,8 @@ impl Run {
     /// Reads what is there by now. Without a `state`, the environment says whether it is finished or was stopped.
     pub(crate) fn read(&mut self, state: Option<State>) -> Result<report::Run> {
         let (fields, recipe) = recipe(&self.path.join(run_dir::RECIPE))?;
-        let loss = recipe.as_ref().map_or(Loss::default(), |recipe| recipe.loss);
+        let (loss, smoothing) =
+            recipe.as_ref().map_or((Loss::default(), 0.), |recipe| (recipe.loss, recipe.label_smoothing));
         let (environment, mut warnings) = match environment(&self.path)? {
             Ok(environment) => {
                 let warnings = environment.warnings();
@@ -60,7 +61,7 @@ impl Run {
 
         let mut warnings: Vec<Warning> =
             warnings.drain(..).map(|text| Warning { text, remedy: String::new() }).collect();
-        let said = metrics::warnings(&mut Watch::new(loss), &entries);
+        let said = metrics::warnings(&mut Watch::new(loss, smoothing), &entries);
         warnings.extend(
             said.iter().map(|warning| Warning { text: warning.to_string(), remedy: warning.remedy().into() }),
         );

@@ -64,7 +64,7 @@ impl Classes {
 }
 
 /// The share of samples whose likeliest class is the one asked for: of the probabilities that a classifier gives to samples, `(N, C)`,
-/// and a label for each.
+/// and a label for each. (With a label that is no class nothing agrees.)
 ///
 /// It is bounded by what the classifier knows of real images. (As *classification accuracy* in Odena et al., *Conditional image synthesis
 /// with auxiliary classifier GANs*, ICML 2017, section 4.2.)

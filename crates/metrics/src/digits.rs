@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Shape, Tensor, safetensors};
 use ganlet_ops::{Activation, linear};
 
 use crate::convolution::{Kernel, convolution};
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// Height and width of the images that the network knows.
 pub const SIDE: usize = 28;
@@ -92,15 +92,17 @@ impl DigitNetwork {
         Ok(Self { parameters: PARAMETERS.iter().map(parameter).collect::<Result<_>>()? })
     }
 
-    /// Images `(N, 784)` f32 in `[-1, 1]` -> features `(N, 64)` f32.
+    /// Images `(N, 784)` in `[-1, 1]` -> features `(N, 64)` f32.
     ///
     /// # Errors
-    /// [`Error::ImageSize`] where a row does not have 784 pixels.
+    /// [`Error::ImageSize`] where a row does not have 784 pixels, [`Error::Range`] or [`Error::NotFinite`] where one is not in that range.
     pub fn features(&self, images: &Tensor) -> Result<Tensor> {
         let (count, pixels) = images.dims2()?;
         if pixels != SIDE * SIDE {
             return Err(Error::ImageSize { found: pixels });
         }
+        input::pixels("images", images, 0)?;
+        let images = &images.to_dtype(DType::F32)?;
         let blocks =
             (0..count).step_by(BLOCK).map(|first| self.block(images, first, BLOCK.min(count - first)));
         let blocks = blocks.collect::<Result<Vec<_>>>()?;

@@ -65,7 +65,7 @@ impl DigitJudge {
     /// What is known of `samples`, as above, to [`DigitJudge::judge_features`]: `(N, 64)`. So they need not all be there at once.
     ///
     /// # Errors
-    /// When they are of another size.
+    /// When they are of another size or range.
     pub fn features(&self, samples: &Tensor) -> Result<Tensor> {
         self.network.features(&samples.to_device(&Device::Cpu)?)
     }

@@ -5,7 +5,8 @@ use ganlet_ops::{LayerGradients, MlpPass};
 /// What training asks of a generator or a discriminator: to be passed through, forward and backward.
 ///
 /// The generator maps latents `(B, latent)` to images `(B, D)` in `[-1, 1]`, the discriminator maps images `(B, D)` to logits
-/// `(B, 1)`. [`Autograd`] makes a network of any candle module.
+/// `(B, 1)`, all f32. Where a recipe has labels, each row of the input ends with its own, as [`one_hot`](crate::one_hot) has it: `(B, latent +
+/// classes)` and `(B, D + classes)`. [`Autograd`] makes a network of any candle module.
 pub trait Network {
     /// A pass, with what its gradients need.
     type Pass: Pass;
@@ -16,7 +17,7 @@ pub trait Network {
     /// When the input does not fit.
     fn forward(&self, input: &Tensor) -> Result<Self::Pass>;
 
-    /// The parameters with their names, always in the same order.
+    /// The parameters with their names, always in the same order. No two have one name.
     fn parameters(&self) -> &[(String, Var)];
 
     /// Passes `input` through, the input of layer `i` times `masks[i]` where there is one: `(B, in)`, 0 for what is dropped.

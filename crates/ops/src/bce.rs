@@ -1,6 +1,6 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use crate::cpu::{applies, slice};
+use crate::cpu::{applies, floating, slice};
 use crate::{Term, reference};
 
 const NAME: &str = "bce_with_logits";
@@ -17,6 +17,7 @@ pub fn bce_with_logits(logits: &Tensor, target: f64) -> Result<Tensor> {
     if logits.elem_count() == 0 {
         candle_core::bail!("{NAME}: the mean of no logits is undefined");
     }
+    floating(NAME, logits)?;
     if !applies(&[logits]) {
         return reference::bce_with_logits(logits, target);
     }

@@ -81,6 +81,14 @@ pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
 
+/// Fails unless the tensor is of a floating-point type.
+pub(crate) fn floating(op: &str, tensor: &Tensor) -> Result<()> {
+    match tensor.dtype() {
+        dtype if dtype.is_float() => Ok(()),
+        dtype => candle_core::bail!("{op}: expected a floating-point tensor, found {dtype:?}"),
+    }
+}
+
 /// Fails with candle's own error unless the shapes agree.
 pub(crate) fn same_shape(op: &'static str, lhs: &Tensor, rhs: &Tensor) -> Result<()> {
     if lhs.shape() == rhs.shape() {

@@ -1,6 +1,6 @@
 use candle_core::{Result, Tensor};
 
-use crate::cpu::{applies, with_slices};
+use crate::cpu::{applies, floating, with_slices};
 use crate::{cuda, reference};
 
 const NAME: &str = "mean_loss";
@@ -71,7 +71,7 @@ impl Term {
 /// discriminator's loss of real and fake images. The gradient is computed by hand, as by [`mlp`](fn@crate::mlp): candle takes both for constants.
 ///
 /// # Errors
-/// When `logits` is not such a tensor, is empty, or cannot be shared out, or there are no terms, or more than two.
+/// When `logits` is not such a tensor of a floating-point type, is empty, or cannot be shared out, or there are no terms, or more than two.
 pub fn mean_loss(logits: &Tensor, terms: &[LossTerm]) -> Result<(Tensor, Tensor)> {
     let (rows, columns) = logits.dims2()?;
     if columns != 1 || rows == 0 || !(1..=2).contains(&terms.len()) || !rows.is_multiple_of(terms.len()) {
@@ -81,6 +81,7 @@ pub fn mean_loss(logits: &Tensor, terms: &[LossTerm]) -> Result<(Tensor, Tensor)
             logits.shape()
         );
     }
+    floating(NAME, logits)?;
     let logits = logits.contiguous()?;
     if cuda::applies(&[&logits]) {
         return cuda::mean_loss(&logits, terms);

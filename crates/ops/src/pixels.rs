@@ -1,6 +1,6 @@
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Error, Layout, Result, Shape, Tensor};
 
-use crate::cpu::{slice, vectorized};
+use crate::cpu::{floating, slice, vectorized};
 use crate::parallel::in_chunks;
 use crate::{cuda, prefetch, reference};
 
@@ -23,8 +23,9 @@ pub fn normalize(pixels: &Tensor) -> Result<Tensor> {
 /// to it first, and NaN becomes 0.
 ///
 /// # Errors
-/// When candle cannot compute it: `images` is not a floating-point tensor.
+/// When `images` is not a floating-point tensor.
 pub fn denormalize(images: &Tensor) -> Result<Tensor> {
+    floating("denormalize", images)?;
     reference::denormalize(images)
 }
 

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::clock::Row;
-use crate::cpu::{distinct_memory, same_shape};
+use crate::cpu::{distinct_memory, floating, same_shape};
 use crate::{AdamStep, SgdStep, cuda};
 
 /// A tensor to be updated in place, and what that takes, all of its shape.
@@ -100,6 +100,9 @@ fn each(
     one: impl Fn(&Update) -> Result<()>,
 ) -> Result<()> {
     let op = rule.name();
+    if updates.is_empty() {
+        return Ok(());
+    }
     let mut on_gpu = true;
     for update in updates {
         let Update { parameter, gradient, state } = update;
@@ -107,6 +110,7 @@ fn each(
             candle_core::bail!("{op}: expected {} tensors of state, found {}", rule.states(), state.len());
         }
         let tensors: Vec<&Tensor> = [*parameter, *gradient].into_iter().chain(state.iter()).collect();
+        floating(op, parameter)?;
         for other in &tensors[1..] {
             same_shape(op, parameter, other)?;
         }

@@ -1,9 +1,9 @@
 //! Each operation against its plain-candle reference, in value and gradient, and against finite differences.
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Error, Result, Tensor, Var};
 use ganlet_ops::{
-    Activation, AdamStep, adam_step, bce_with_logits, center, denormalize, gather_normalize, join, linear,
-    normalize, reference,
+    Activation, AdamStep, adam_step, adam_steps, bce_with_logits, center, denormalize, gather_normalize,
+    join, linear, normalize, reference,
 };
 use proptest::prelude::*;
 
@@ -297,6 +297,13 @@ fn what_does_not_fit_is_an_error() {
     assert!(adam_step(&p, &b, &m, &v, &AdamStep { step: 0, ..step }).is_err());
     assert!(adam_step(&p, &b, &m, &v, &AdamStep { beta2: 1., ..step }).is_err());
     assert!(reference::winners(&x, 0).is_err());
+    adam_steps(&[], &step, None).unwrap();
+
+    let whole = x.to_dtype(DType::I64).unwrap();
+    let of_floats = |error: Error| error.to_string().contains("floating-point tensor, found I64");
+    assert!(
+        of_floats(bce_with_logits(&whole, 1.).unwrap_err()) && of_floats(denormalize(&whole).unwrap_err())
+    );
 }
 
 #[test]

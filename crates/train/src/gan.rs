@@ -60,7 +60,9 @@ impl Gan {
 }
 
 impl<G: Network, D> Gan<G, D> {
-    /// Any two networks, before their first step.
+    /// Any two networks, before their first step, with the recipe's optimizers and, where it keeps one, its average.
+    ///
+    /// The networks are taken as they are: `spectral_norm`, `unit_pixels` and the ranges of initial weights are for [`Gan::new`].
     ///
     /// # Errors
     /// When the device has no room for the average of the generator's weights.

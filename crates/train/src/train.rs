@@ -106,6 +106,9 @@ impl TrainingSet {
 /// the recipe: to the bit on one machine's CPU, with any number of threads. Nothing waits for the device but the reports and the end
 /// of an epoch.
 ///
+/// What `gan` was made with stays, whatever the recipe says by now: its networks, the rule and the decays of its optimizers, and whether it
+/// keeps an average.
+///
 /// # Errors
 /// When the recipe is out of its range or does not fit the images or the networks, losses or weights stop being numbers, or the observer fails.
 pub fn train<G: Network, D: Network>(

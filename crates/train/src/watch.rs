@@ -77,7 +77,7 @@ impl fmt::Display for Warning {
         match self {
             Self::DiscriminatorWins { step, reports, d_loss } => write!(
                 f,
-                "at step {step} the discriminator is winning: its loss was below {WON} in the last {reports} reports, now \
+                "at step {step} the discriminator is winning: its loss was less than {WON} above the least there is in the last {reports} reports, now \
                  {d_loss:.3}; the generator learns little from one that is always sure"
             ),
             Self::Collapsed { step, variety } => write!(
@@ -105,20 +105,26 @@ pub struct Watch {
     alike: u32,
     varied: bool,
     late: bool,
-    logistic: bool,
+    /// Below it D has won; none for losses that are not logistic.
+    won_below: Option<f32>,
 }
 
 impl Watch {
-    /// One that has seen nothing yet of a training that lowers this loss.
-    pub fn new(loss: Loss) -> Self {
-        Self { won: 0, alike: 0, varied: false, late: false, logistic: loss.is_logistic() }
+    /// One that has seen nothing yet of a training that lowers this loss, D's target for real images being 1 less `label_smoothing`.
+    pub fn new(loss: Loss, label_smoothing: f64) -> Self {
+        // The cross-entropy with a smoothed target is at least the target's entropy.
+        let plogp = |p: f64| if p > 0. { p * p.ln() } else { 0. };
+        let least = -plogp(label_smoothing) - plogp(1. - label_smoothing);
+        let won_below = loss.is_logistic().then_some(least as f32 + WON);
+        Self { won: 0, alike: 0, varied: false, late: false, won_below }
     }
 
-    /// A report: ten in a row with a loss of D below 0.1 nats are a win of the discriminator. (Of losses that are not logistic, no
-    /// number says so.)
+    /// A report: ten in a row with a loss of D less than 0.1 nats above the least there is are a win of the discriminator. (Of losses that
+    /// are not logistic, no number says so.)
     pub fn report(&mut self, report: &Report) -> Option<Warning> {
         let &Report { step, d_loss, .. } = report;
-        self.won = if self.logistic && d_loss < WON { self.won.saturating_add(1) } else { 0 };
+        self.won =
+            if self.won_below.is_some_and(|most| d_loss < most) { self.won.saturating_add(1) } else { 0 };
         let warning = Warning::DiscriminatorWins { step, reports: self.won, d_loss };
         (self.won == REPORTS).then_some(warning)
     }
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_discriminator_that_wins_is_pointed_out_once_and_again_when_it_comes_back() {
-        let mut watch = Watch::new(Loss::NonSaturating);
+        let mut watch = Watch::new(Loss::NonSaturating, 0.);
         let mut losses = vec![0.09; 9];
         losses.push(0.1);
         losses.extend([0.05; 25]);
@@ -183,11 +189,17 @@ mod tests {
         let said: Vec<_> = (1..).zip(losses).filter_map(|(step, d)| watch.report(&report(step, d))).collect();
         let at = |step| Warning::DiscriminatorWins { step, reports: 10, d_loss: 0.05 };
         assert_eq!(said, [at(20), at(46)]);
+        // With targets of 0.9 and 0 the loss is at least 0.325.
+        let smoothed = |d_loss| {
+            let mut watch = Watch::new(Loss::NonSaturating, 0.1);
+            (1..20).find_map(|step| watch.report(&report(step, d_loss)))
+        };
+        assert!(smoothed(0.33).is_some() && smoothed(0.44).is_none());
     }
 
     #[test]
     fn pictures_that_become_alike_are_pointed_out() {
-        let mut watch = Watch::new(Loss::NonSaturating);
+        let mut watch = Watch::new(Loss::NonSaturating, 0.);
         let mut show = |step, variety| watch.sheet(step, variety);
         // Every training begins with pictures that are alike.
         for step in 1..20 {
@@ -206,7 +218,7 @@ mod tests {
 
     #[test]
     fn pictures_that_never_varied_are_pointed_out_once_it_is_late() {
-        let mut watch = Watch::new(Loss::NonSaturating);
+        let mut watch = Watch::new(Loss::NonSaturating, 0.);
         assert_eq!(watch.sheet(29_999, 0.), None);
         assert_eq!(watch.sheet(30_000, 0.), Some(Warning::NeverVaried { step: 30_000, variety: 0. }));
         assert_eq!(watch.sheet(30_600, 0.), None);
