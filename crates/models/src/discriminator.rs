@@ -105,7 +105,7 @@ impl Discriminator {
     ///
     /// The images stay in `[-1, 1]`, and -1 is taken from them, as by [`Discriminator::with_center`]. That makes them twice as large, and the
     /// first weights half those of the network for `[0, 1]`. Their gradients are twice as large, while half as large a step is due:
-    /// [`Network::of_parameters`] takes a quarter. What belongs to a label stays as it is. Spectral normalisation would undo it.
+    /// [`Network::for_parameters`] takes a quarter. What belongs to a label stays as it is. Spectral normalisation would undo it.
     ///
     /// # Errors
     /// When the device has no room.
@@ -273,13 +273,13 @@ impl Network for Discriminator {
         self.spectral.is_none()
     }
 
-    fn of_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
+    fn for_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
         if let (true, Some(first)) = (self.unit_pixels, gradients.first_mut()) {
             *first = self.scale_pixels(first, 0.25)?;
         }
         match &self.spectral {
             None => Ok(gradients),
-            Some(spectral) => spectral.of_parameters(gradients),
+            Some(spectral) => spectral.for_parameters(gradients),
         }
     }
 }

@@ -95,7 +95,7 @@ impl Generator {
     /// The network that begins, and learns by gradient descent, as this one would with pixels in `[0, 1]` and a sigmoid at its end.
     ///
     /// The pixels stay in `[-1, 1]`. Since `tanh(y / 2) = 2 sigmoid(y) - 1`, the last weights and biases are half those of the network with a
-    /// sigmoid. Their gradients are twice as large, while half as large a step is due: [`Network::of_parameters`] takes a quarter.
+    /// sigmoid. Their gradients are twice as large, while half as large a step is due: [`Network::for_parameters`] takes a quarter.
     ///
     /// # Errors
     /// When the device has no room.
@@ -283,7 +283,7 @@ impl Network for Generator {
         true
     }
 
-    fn of_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
+    fn for_parameters(&self, mut gradients: Vec<Tensor>) -> candle_core::Result<Vec<Tensor>> {
         if self.unit_pixels {
             for gradient in gradients.iter_mut().rev().take(2) {
                 *gradient = (&*gradient * 0.25)?;

@@ -63,7 +63,7 @@ pub trait Network {
     ///
     /// # Errors
     /// When they are not of this network.
-    fn of_parameters(&self, gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    fn for_parameters(&self, gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
         Ok(gradients)
     }
 }

@@ -68,7 +68,7 @@ impl Spectral {
     }
 
     /// From the gradients for the normalised weights, and the biases, to those for the weights.
-    pub(crate) fn of_parameters(&self, mut gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    pub(crate) fn for_parameters(&self, mut gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
         // Weight and bias of each layer in turn.
         for (weight, norm) in gradients.iter_mut().step_by(2).zip(&self.norms) {
             *weight = norm.weight_gradient(weight)?;

@@ -21,9 +21,12 @@
 //! | [`gather_normalize`] | a batch out of a data set that stays u8 | - |
 //!
 //! Each runs fused on a CPU in f32, and elsewhere as its plain-candle form in [`mod@reference`], to which the tests hold
-//! it. With the feature `cuda` there are kernels for a GPU too: for all but [`spectral_norm`], [`bce_with_logits`] and gradients
-//! that candle's own `backward` asks for. A [`Clock`] lives on the GPU, so that a step can be recorded as a graph. On a CPU the work is split over the *elements* of a result, into pieces that do not depend on the number of
-//! threads: the same bits come out for any number of them. There are [`threads`] of them, and [`for_each_mut`] shares other work among them.
+//! it. ([`normalize`] and [`denormalize`] alone are always the plain form.) With the feature `cuda` there are kernels for a GPU too, for what a
+//! training step does: not for [`spectral_norm`], [`bce_with_logits`], [`matmul`](fn@matmul) alone, and gradients that candle's own `backward`
+//! asks for. A [`Clock`] lives on the GPU, so that a step can be recorded as a graph.
+//!
+//! On a CPU the work is split over the *elements* of a result, into pieces that do not depend on the number of threads: the same bits come out
+//! for any number of them. There are [`threads`] of them, and [`for_each_mut`] shares other work among them.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor, Var};

@@ -10,20 +10,20 @@ const TINY: f64 = 1e-12;
 
 /// `gamma / 2 E |g|²` on real images: Mescheder et al., *Which training methods for GANs do actually converge?* (ICML 2018), equation
 /// 9. Its gradient is `gamma / B g`.
-pub(crate) fn r1(slope: &Tensor, pixels: usize, gamma: f64) -> Result<Tensor> {
-    let (batch, columns) = slope.dims2()?;
-    let slope = (slope.narrow(1, 0, pixels)? * (gamma / batch as f64))?;
-    slope.pad_with_zeros(1, 0, columns - pixels)
+pub(crate) fn r1(gradient: &Tensor, pixels: usize, gamma: f64) -> Result<Tensor> {
+    let (batch, columns) = gradient.dims2()?;
+    let gradient = (gradient.narrow(1, 0, pixels)? * (gamma / batch as f64))?;
+    gradient.pad_with_zeros(1, 0, columns - pixels)
 }
 
 /// `weight E (|g| - 1)²` on mixtures of real and fake images: Gulrajani et al., *Improved training of Wasserstein GANs* (NeurIPS
 /// 2017), equation 3. Its gradient is `2 weight / B (1 - 1 / |g|) g`.
-pub(crate) fn unit_slope(slope: &Tensor, pixels: usize, weight: f64) -> Result<Tensor> {
-    let (batch, columns) = slope.dims2()?;
-    let slope = slope.narrow(1, 0, pixels)?;
-    let length = (slope.sqr()?.sum_keepdim(1)? + TINY)?.sqrt()?;
+pub(crate) fn unit_slope(gradient: &Tensor, pixels: usize, weight: f64) -> Result<Tensor> {
+    let (batch, columns) = gradient.dims2()?;
+    let gradient = gradient.narrow(1, 0, pixels)?;
+    let length = (gradient.sqr()?.sum_keepdim(1)? + TINY)?.sqrt()?;
     let factor = (length.recip()?.affine(-1., 1.)? * (2. * weight / batch as f64))?;
-    slope.broadcast_mul(&factor)?.pad_with_zeros(1, 0, columns - pixels)
+    gradient.broadcast_mul(&factor)?.pad_with_zeros(1, 0, columns - pixels)
 }
 
 /// `share real + (1 - share) fake`, row by row: the same, algorithm 1.

@@ -55,8 +55,9 @@ pub fn step<G: Network, D: Network>(
         Some((for_d, for_g)) => Tensor::cat(&[&noise.latents, &join(&[&for_d, &for_g])?], 1)?,
     })?;
 
-    // D: down its loss on real and fake images, which pass through it as one batch. G only serves.
-    let mut told = Err(Error::NoUpdate);
+    // D: down its loss on real and fake images, which pass through it as one batch. G only serves: what it drew is a tensor that nothing
+    // is differentiated through, PyTorch's `fake.detach()`.
+    let mut last_update = Err(Error::NoUpdate);
     for (update, first) in (0..updates).map(|update| (update, update * size)) {
         let [real, fake] = [&batch.images, drawn.output()].map(|all| all.narrow(0, first, size));
         let (real, fake) = (real?, fake?);
@@ -72,23 +73,24 @@ pub fn step<G: Network, D: Network>(
 
         let pair = judged.rows(0, 2 * size)?;
         let terms = recipe.loss.discriminator_terms(1. - recipe.label_smoothing);
-        let (d_loss, slope) = mean_loss(pair.output(), &terms)?;
-        let mut gradients = pair.parameter_gradients(&slope)?;
+        let (d_loss, logit_gradient) = mean_loss(pair.output(), &terms)?;
+        let mut gradients = pair.parameter_gradients(&logit_gradient)?;
         if recipe.r1 > 0. && steps.is_multiple_of(recipe.r1_every) {
             let gamma = recipe.r1 * recipe.r1_every as f64;
-            judged.rows(0, size)?.add_penalty(|slope| penalties::r1(slope, pixels, gamma), &mut gradients)?;
+            let penalty = |image_gradient: &Tensor| penalties::r1(image_gradient, pixels, gamma);
+            judged.rows(0, size)?.add_penalty(penalty, &mut gradients)?;
         }
         if shown.len() > 2 {
             let weight = recipe.gradient_penalty;
-            let penalty = |slope: &Tensor| penalties::unit_slope(slope, pixels, weight);
+            let penalty = |image_gradient: &Tensor| penalties::unit_slope(image_gradient, pixels, weight);
             judged.rows(2 * size, size)?.add_penalty(penalty, &mut gradients)?;
         }
-        let gradients = discriminator.of_parameters(gradients)?;
+        let gradients = discriminator.for_parameters(gradients)?;
         let rate = pace.discriminator(recipe, update);
         discriminator_optimizer.step(rate, discriminator.parameters(), &gradients)?;
-        told = Ok((d_loss, real_logits, fake_logits));
+        last_update = Ok((d_loss, real_logits, fake_logits));
     }
-    let (d_loss, real_logits, fake_logits) = told?;
+    let (d_loss, real_logits, fake_logits) = last_update?;
 
     // G: down its loss on the other fakes, as the D that has just learned sees them. Now D only serves: the gradient goes
     // through it to the images, and on to G.
@@ -96,9 +98,9 @@ pub fn step<G: Network, D: Network>(
     let labels = batch.labels((updates - 1) * size, size)?;
     discriminator.refresh()?;
     let judged = judge(discriminator, &[fake.output().clone()], labels, Some(&noise.generator))?;
-    let (g_loss, slope) = mean_loss(judged.output(), &recipe.loss.generator_terms())?;
-    let slope = judged.input_gradient(&slope)?.narrow(1, 0, pixels)?;
-    let gradients = generator.of_parameters(fake.parameter_gradients(&slope)?)?;
+    let (g_loss, logit_gradient) = mean_loss(judged.output(), &recipe.loss.generator_terms())?;
+    let image_gradient = judged.input_gradient(&logit_gradient)?.narrow(1, 0, pixels)?;
+    let gradients = generator.for_parameters(fake.parameter_gradients(&image_gradient)?)?;
     generator_optimizer.step(pace.generator(recipe), generator.parameters(), &gradients)?;
 
     *steps += 1;
