@@ -60,6 +60,18 @@ impl DeviceChoice {
     }
 }
 
+/// Refuses a number of threads that nobody means.
+pub(crate) fn check_threads() -> Result<()> {
+    let Some(found) = std::env::var_os("CANDLE_NUM_THREADS").filter(|found| !found.is_empty()) else {
+        return Ok(());
+    };
+    let number: Option<usize> = found.to_str().and_then(|text| text.parse().ok());
+    match number.is_some_and(|number| (1..=256).contains(&number)) {
+        true => Ok(()),
+        false => Err(Error::Threads { found: found.to_string_lossy().into_owned() }),
+    }
+}
+
 /// Lets what counts and measures use as many threads as training does: rayon knows one of the two variables.
 pub(crate) fn limit_threads() {
     // It fails where the threads are there already, which then stay.

@@ -28,6 +28,9 @@ pub(crate) enum Error {
     #[error("--device cuda:{number}: expected a GPU, found none that can be used")]
     Cuda { number: usize, source: candle_core::Error },
 
+    #[error("CANDLE_NUM_THREADS: expected a number of threads from 1 to 256, found {found}")]
+    Threads { found: String },
+
     #[error("--recipe {name}")]
     Recipe { name: String, source: ganlet_train::Error },
     #[error("{}: this recipe cannot be trained", path.display())]
@@ -210,6 +213,7 @@ impl Error {
                  --device cpu needs neither"
                     .into()
             }
+            Self::Threads { .. } => "without it there is a thread for each core".into(),
             Self::Recipe { .. } => "ganlet train --dry-run shows what would be trained".into(),
             Self::Setting { .. } | Self::Settings { .. } => {
                 "for instance --set r1=0.5 --set schedule=linear; ganlet train --dry-run shows the fields".into()
@@ -310,10 +314,12 @@ impl Error {
                     .into()
             }
             Self::Data(Data::MissingFolder { .. } | Data::MissingFile { .. }) => {
-                "--data-dir takes the folder of these four files; ganlet data info says where each data set is".into()
+                "--data-dir, or GANLET_DATA_DIR, names the folder of these four files; ganlet data info says where each data set is"
+                    .into()
             }
             Self::Data(Data::Idx { .. } | Data::Digest { .. } | Data::Mismatch { .. }) => {
-                "replace the file, or remove it to have it downloaded; ganlet data verify checks the files".into()
+                "replace the file; in the cache, `ganlet data fetch NAME` does so, and ganlet data verify checks the files"
+                    .into()
             }
             Self::Train(Train::Field { .. } | Train::WriteRecipe(_)) => {
                 "ganlet train --help describes the flags; ganlet train --dry-run shows a whole recipe".into()

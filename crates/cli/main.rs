@@ -46,7 +46,11 @@ use crate::args::{Args, Verb};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let done = match Args::parse().verb {
+    let args = Args::parse();
+    if let Err(error) = device::check_threads() {
+        return error.report();
+    }
+    let done = match args.verb {
         Verb::Train(args) => train::run(&args),
         Verb::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Interpolate(args) => interpolate::run(&args).map(|()| ExitCode::SUCCESS),

@@ -153,6 +153,10 @@ pub(crate) fn published(
     request: &Request,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Loaded> {
+    // Nothing is ever written there, so it was meant to be there.
+    if let Some(path) = request.env_dir.as_ref().filter(|dir| request.data_dir.is_none() && !dir.exists()) {
+        return Err(Error::MissingFolder { path: path.clone() });
+    }
     let destination = locate::destination(origin.name, request);
     let mut looked = Vec::new();
     for place in locate::places(origin.name, request) {
