@@ -230,7 +230,7 @@ pub(crate) struct SampleArgs {
 
     /// Draw this digit, or these, as in 0-9: each of the seeds for each of them, a row of the grid for each. For generators that were
     /// trained with labels; without it, sample N is of the kind N mod 10
-    #[arg(long, value_name = "LABELS", conflicts_with = "latents")]
+    #[arg(long, value_name = "LABELS", conflicts_with = "latents", value_parser = labels)]
     pub(crate) label: Option<Seeds>,
 
     /// Draw the latents in this .npy file instead, (N, latent) of float32 or float64
@@ -612,6 +612,11 @@ fn positive(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(error) => Err(format!("{error}")),
     }
+}
+
+/// Labels, which are written as seeds are.
+fn labels(text: &str) -> Result<Seeds, String> {
+    text.parse().map_err(|error: String| error.replace("seed", "label"))
 }
 
 /// How many samples of a generator are measured: more take hours, and gigabytes.

@@ -298,6 +298,9 @@ impl Error {
             Self::NotPng { .. } => "move it out of the run's samples; ganlet train writes PNG files there".into(),
             Self::DifferentData { .. } => "name the data to hold all of them against with --dataset".into(),
             Self::OtherImages { .. } => "--dataset or --data-dir names the data that it was trained on".into(),
+            Self::Evaluate { source: ganlet_metrics::Error::TooFew { what, .. }, .. } if what.contains("reference") => {
+                "the data set has too few test images to measure by".into()
+            }
             Self::Evaluate { source: ganlet_metrics::Error::TooFew { .. }, .. } => {
                 "--samples takes more of a generator; 10000 is what others report".into()
             }
