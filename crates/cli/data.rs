@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ganlet_data::{Info, Name, Request, Source};
+use ganlet_data::{Info, Loaded, Name, Request, Source};
 
 use crate::args::DataVerb;
 use crate::console::{self, grouped};
@@ -20,6 +20,19 @@ pub(crate) fn run(verb: &DataVerb) -> Result<()> {
 /// A request with what the environment says and what the command line adds.
 pub(crate) fn request(name: Option<Name>, data_dir: &Option<PathBuf>, offline: bool) -> Request {
     Request { name, data_dir: data_dir.clone(), offline, ..Request::from_env() }
+}
+
+/// Whether a data set of this name is of digits, which the network that measures quality knows.
+pub(crate) fn is_of_digits(name: &str) -> bool {
+    [Name::Mnist, Name::SyntheticDigits].map(Name::as_str).contains(&name)
+}
+
+/// Loads it, and shows a download unless `quiet`.
+pub(crate) fn load(request: &Request, quiet: bool) -> Result<Loaded> {
+    let mut bar = Download::new(quiet);
+    let loaded = ganlet_data::load(request, &mut |progress| bar.show(&progress));
+    bar.finish();
+    Ok(loaded?)
 }
 
 fn fetch(name: &str, data_dir: &Option<PathBuf>, offline: bool) -> Result<()> {

@@ -9,7 +9,7 @@ use ganlet_viz::explorer::{self, Dense, DenseActivation, Latents, directions, ex
 
 use crate::args::DemoArgs;
 use crate::error::{Error, Result};
-use crate::{console, files, sample};
+use crate::{console, files, model};
 
 /// Latents to find the directions from.
 const PROBES: u64 = 32;
@@ -19,12 +19,12 @@ const DIRECTIONS: usize = 8;
 const EXACT: f32 = 1e-4;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<()> {
-    let weights = sample::weights_file(&args.model)?;
-    let generator = sample::generator(&weights, &Device::Cpu)?;
+    let weights = model::weights_file(&args.model)?;
+    let generator = model::generator(&weights, &Device::Cpu)?;
     let out = match &args.out {
         Some(path) => path.clone(),
         None if args.model.is_dir() => args.model.join("demo.html"),
-        None => sample::default_out(&args.model, &weights, "demo", "html")?,
+        None => model::default_out(&args.model, &weights, "demo", "html")?,
     };
     if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
         return Err(Error::DemoFormat { path: out });

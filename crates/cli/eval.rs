@@ -14,7 +14,7 @@ use ganlet_viz::{Layout, encode_png, grid};
 use crate::args::EvalArgs;
 use crate::console::{self, grouped};
 use crate::error::{Error, Result};
-use crate::{data, device, files, progress, run_dir, sample, train};
+use crate::{data, device, files, model, progress, recipe, run_dir};
 use rows::{Report, Row};
 
 /// Samples in a row of the sheet of neighbours, and its rows: together the 64 of every other picture.
@@ -27,11 +27,11 @@ pub(crate) fn run(args: &EvalArgs) -> Result<()> {
     device::limit_threads();
     let device = args.device.open()?;
     let generators = args.models.iter().map(|model| {
-        let generator = sample::generator(&sample::weights_file(model)?, &device)?;
+        let generator = model::generator(&model::weights_file(model)?, &device)?;
         Ok((model.as_path(), generator))
     });
     let generators = generators.collect::<Result<Vec<_>>>()?;
-    let Loaded { dataset, .. } = train::load(&request(args)?, false)?;
+    let Loaded { dataset, .. } = data::load(&request(args)?, false)?;
     let image = [dataset.rows(), dataset.cols()];
     for (path, generator) in &generators {
         if generator.config().image != image {
@@ -109,8 +109,8 @@ fn request(args: &EvalArgs) -> Result<Request> {
         None => trained_on(args)?,
     };
     let name: Option<Name> = match name.as_deref() {
-        Some(train::CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
-        Some(train::CUSTOM) => None,
+        Some(recipe::CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
+        Some(recipe::CUSTOM) => None,
         Some(name) => Some(name.parse()?),
         None if args.data.data_dir.is_some() => None,
         None => Some(Name::Mnist),
@@ -122,7 +122,7 @@ fn request(args: &EvalArgs) -> Result<Request> {
 fn trained_on(args: &EvalArgs) -> Result<Option<String>> {
     let mut found: Option<String> = None;
     for path in args.models.iter().map(|model| model.join(run_dir::RECIPE)).filter(|path| path.exists()) {
-        let recipe = train::read_recipe(&path)?;
+        let recipe = recipe::read(&path)?;
         match found {
             Some(other) if other != recipe.dataset => {
                 return Err(Error::DifferentData { of: [other, recipe.dataset] });
@@ -135,12 +135,11 @@ fn trained_on(args: &EvalArgs) -> Result<Option<String>> {
 
 /// Says where the feature network does not know what it sees.
 fn warn(dataset: &str, image: [usize; 2]) {
-    let digits = [Name::Mnist, Name::SyntheticDigits].map(Name::as_str);
     if image != [SIDE, SIDE] {
         console::warning(format_args!(
             "the feature network takes images of {SIDE} x {SIDE} pixels: for these there are Parzen and nearest only"
         ));
-    } else if !digits.contains(&dataset) {
+    } else if !data::is_of_digits(dataset) {
         console::warning(format_args!(
             "the feature network knows digits, and {dataset} may not be of digits: Fréchet, kernel, precision, recall, \
              density and coverage compare generators with each other at best, and what is said of digits means nothing"

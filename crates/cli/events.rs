@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::{environment, files, run_dir, train};
+use crate::{environment, files, recipe, run_dir};
 
 /// Fields of a line that say where it belongs; all other numbers are curves.
 const PLACE: [&str; 4] = ["epoch", "step", "images_seen", "seconds"];
@@ -47,7 +47,7 @@ impl Records {
         let path = run.join(run_dir::ENVIRONMENT);
         let begun: Begun = serde_json::from_slice(&files::read(&path)?)
             .map_err(|source| Error::Environment { path: path.clone(), source })?;
-        let recipe = train::read_recipe(&run.join(run_dir::RECIPE))?;
+        let recipe = recipe::read(&run.join(run_dir::RECIPE))?;
         let steps_per_epoch = ganlet_train::steps_per_epoch(&recipe, begun.dataset.images)?;
         // A time that cannot be read is no reason to withhold the curves.
         let began = environment::seconds_since_1970(&begun.started).unwrap_or(0) as f64;

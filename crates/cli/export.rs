@@ -8,7 +8,7 @@ use ganlet_models::{Discriminator, DiscriminatorConfig, Error as Models, Generat
 
 use crate::args::ExportArgs;
 use crate::error::{Error, Result};
-use crate::{console, events, files, run_dir, sample};
+use crate::{console, events, files, model, run_dir};
 
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     if let Some(folder) = &args.tensorboard {
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
         console::print(path.display())?;
     }
     if let Some(path) = &args.onnx {
-        files::replace(path, &model(&sample::weights_file(&args.model)?)?)?;
+        files::replace(path, &model(&model::weights_file(&args.model)?)?)?;
         console::print(path.display())?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use ganlet_viz::{Layout, grid};
 use crate::args::InterpolateArgs;
 use crate::error::{Error, Result};
 use crate::style::Format;
-use crate::{console, files, npy, sample};
+use crate::{console, files, model, npy, sample};
 
 const FORMATS: &[Format] = &[Format::Png, Format::Gif, Format::Apng, Format::Npy];
 
@@ -22,10 +22,10 @@ const FPS: u16 = 20;
 const SCALE_OF_ANIMATION: u32 = 8;
 
 pub(crate) fn run(args: &InterpolateArgs) -> Result<()> {
-    let weights = sample::weights_file(&args.model)?;
+    let weights = model::weights_file(&args.model)?;
     let out = match &args.out {
         Some(path) => path.clone(),
-        None => sample::default_out(
+        None => model::default_out(
             &args.model,
             &weights,
             &format!("between-{}", sample::named_after(&args.seeds, None)),
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &InterpolateArgs) -> Result<()> {
     }
 
     let device = args.device.open()?;
-    let generator = sample::generator(&weights, &device)?;
+    let generator = model::generator(&weights, &device)?;
     let way = Way { generator: &generator, label: args.label, steps, device: &device };
     let seeds: Vec<u64> = args.seeds.iter().collect();
     match format {

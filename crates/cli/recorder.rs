@@ -14,10 +14,10 @@ use crate::error::Result;
 use crate::evaluation::{self, Evaluation};
 use crate::events::Events;
 use crate::metrics::{Kind, Line, Metrics, SheetLine};
+use crate::plan::Plan;
 use crate::progress::Training;
 use crate::report::Live;
 use crate::run_dir::{self, RunDir};
-use crate::train::Plan;
 use crate::{console, files};
 
 /// Pictures in each grid, where there are no labels, and in a row of it.

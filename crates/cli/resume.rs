@@ -12,7 +12,7 @@ use crate::device::DeviceChoice;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::run_dir::{self, RunDir};
-use crate::{args, checkpoints, console, train};
+use crate::{args, checkpoints, console, recipe};
 
 /// A run that is to go on, which no other process can take meanwhile.
 pub(crate) struct Resumed {
@@ -40,7 +40,7 @@ impl Resumed {
         }
         let recipe = match &checkpoint {
             Some(checkpoint) => checkpoint.recipe().clone(),
-            None => train::read_recipe(&run.file(run_dir::RECIPE))?,
+            None => recipe::read(&run.file(run_dir::RECIPE))?,
         };
         let environment = Environment::read(&run)?;
         Ok(Self { run, recipe, checkpoint, environment })

@@ -15,7 +15,7 @@ use crate::args::SampleArgs;
 use crate::error::{Error, Result};
 use crate::seeds::Seeds;
 use crate::style::{Format, StyleArgs};
-use crate::{console, files, npy, progress, run_dir};
+use crate::{console, files, model, npy, progress};
 
 /// Pictures are drawn this many at a time, so that a million of them need no more memory than a few, and those of MNIST's
 /// size stay in the cache until they are written. A whole number of the generator's own blocks.
@@ -28,9 +28,9 @@ const MOST_IN_FOLDER: u64 = 100_000;
 const MOST_IN_NUMBERS: u64 = 10_000_000;
 
 pub(crate) fn run(args: &SampleArgs) -> Result<()> {
-    let weights = weights_file(&args.model)?;
+    let weights = model::weights_file(&args.model)?;
     let device = args.device.open()?;
-    let generator = generator(&weights, &device)?;
+    let generator = model::generator(&weights, &device)?;
 
     let asked = seeds(args);
     let mut pictures = Pictures::new(args, &asked, &generator, &device)?;
@@ -45,31 +45,6 @@ pub(crate) fn run(args: &SampleArgs) -> Result<()> {
         Out::Folder(path) => write_folder(path, &mut pictures, args.style)?,
     }
     console::print(out.path().display())
-}
-
-/// The generator of this file; says what had to be assumed about it.
-pub(crate) fn generator(weights: &Path, device: &Device) -> Result<Generator> {
-    let loaded = Generator::from_bytes(&files::read(weights)?, device).map_err(|source| Error::Weights {
-        kind: "generator",
-        path: weights.into(),
-        source,
-    })?;
-    if let Some(assumed) = &loaded.assumed {
-        console::warning(format_args!("{}: {assumed}", weights.display()));
-    }
-    Ok(loaded.network)
-}
-
-/// The weights in a run directory, the averaged ones where there are any, or the file itself.
-pub(crate) fn weights_file(model: &Path) -> Result<PathBuf> {
-    if !model.exists() {
-        return Err(Error::NoModel { path: model.into() });
-    }
-    if !model.is_dir() {
-        return Ok(model.into());
-    }
-    let mut files = [run_dir::AVERAGED, run_dir::GENERATOR].iter().map(|name| model.join(name));
-    files.find(|file| file.exists()).ok_or_else(|| Error::NoWeights { path: model.into() })
 }
 
 /// The pictures, drawn a block at a time.
@@ -249,7 +224,7 @@ impl Out {
                 Some(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
                 None => named_after(&seeds(args), args.label.as_ref()),
             };
-            return Ok(Self::Grid(default_out(&args.model, weights, &what, "png")?));
+            return Ok(Self::Grid(model::default_out(&args.model, weights, &what, "png")?));
         };
         Ok(match Format::of(&path, &[Format::Png, Format::Npy, Format::Folder])? {
             Format::Npy => Self::Numbers(path),
@@ -276,17 +251,6 @@ impl Out {
             false => Err(Error::TooMany { count, what, most }),
         }
     }
-}
-
-/// Where a file goes that was given no place: to the samples of the run, or beside the weights and under their name.
-pub(crate) fn default_out(model: &Path, weights: &Path, what: &str, ending: &str) -> Result<PathBuf> {
-    if !model.is_dir() {
-        let stem = weights.file_stem().unwrap_or_default().to_string_lossy();
-        return Ok(weights.with_file_name(format!("{stem}-{what}.{ending}")));
-    }
-    let folder = model.join(run_dir::SAMPLES);
-    files::make_folder(&folder)?;
-    Ok(folder.join(format!("{what}.{ending}")))
 }
 
 /// `seeds-0-63`, or how many they are where a list of them would make a long name; `labels-0-9-seeds-0-7` where there are labels.

@@ -1,14 +1,11 @@
 //! `ganlet train`: arguments -> recipe -> data -> training -> a run directory.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use ganlet_data::{Loaded, Name, Request};
-use ganlet_models::MlpConfig;
-use ganlet_train::{Gan, Recipe, TrainingSet, Watch, steps_per_epoch};
+use ganlet_data::{Name, Request};
+use ganlet_train::{Gan, Recipe, TrainingSet};
 
 use crate::args::TrainArgs;
 use crate::checkpoints::Checkpoints;
@@ -17,21 +14,15 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::evaluation::Evaluation;
 use crate::interrupt::Interrupt;
-use crate::progress::Download;
+use crate::plan::{Facts, Plan};
 use crate::recorder::Recorder;
 use crate::resume::{self, Resumed};
 use crate::run_dir::{self, RunDir};
-use crate::{data, device, files};
-
-/// The recipe where none is named.
-const DEFAULT_RECIPE: &str = "classic";
-
-/// What the data set of a recipe is called where it has no name: the files in `--data-dir`, whatever they are.
-pub(crate) const CUSTOM: &str = "custom";
+use crate::{data, files, recipe};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let resumed = args.resume.as_deref().map(Resumed::open).transpose()?;
-    let mut recipe = recipe(args)?;
+    let mut recipe = recipe::of(args)?;
     if let Some(resumed) = &resumed {
         resumed.check_recipe(&recipe)?;
     }
@@ -44,7 +35,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         run_dir::check_free(out, args.overwrite)?;
     }
 
-    let loaded = load(&request, args.quiet)?;
+    let loaded = data::load(&request, args.quiet)?;
     if let Some(reason) = &loaded.fallback {
         console::warning(format_args!("training on synthetic digits, for want of MNIST: {reason}"));
     }
@@ -55,7 +46,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         None => run_dir::check_free(&plan.out, args.overwrite)?,
     }
     if resumed.as_ref().is_some_and(|resumed| resumed.is_finished(plan.steps())) {
-        return finished(&plan, args.quiet);
+        return finished(&plan, &recipe, args.quiet);
     }
 
     let every = eval_every(args, &recipe.dataset);
@@ -68,7 +59,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let set = TrainingSet { labels, images: train.into_images(&device)? };
     // Said before there is a run.
     set.check(&recipe)?;
-    let mut gan = Gan::new(&recipe, plan.facts.image, &device)?;
+    let mut gan = Gan::new(&recipe, plan.image(), &device)?;
     let (run, mut environment) = match resumed {
         Some(resumed) => resumed.go_on(&mut gan, environment)?,
         None => (RunDir::create(&plan.out, args.overwrite)?, environment),
@@ -90,7 +81,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         data,
         every: args.checkpoint_every,
         keep: args.keep,
-        steps_per_epoch: plan.steps_per_epoch,
+        steps_per_epoch: plan.steps_per_epoch(),
     };
     checkpoints.prune(gan.steps)?;
     let interrupt = Interrupt::watch().map_err(Error::Signals)?;
@@ -126,11 +117,11 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 }
 
 /// That there is nothing left to do.
-fn finished(plan: &Plan, quiet: bool) -> Result<ExitCode> {
+fn finished(plan: &Plan, recipe: &Recipe, quiet: bool) -> Result<ExitCode> {
     let run = plan.out.display();
     if !quiet {
         let epochs = console::epochs(plan.epochs());
-        let more = if plan.recipe.depends_on_length() { "" } else { "; a larger --epochs trains it on" };
+        let more = if recipe.depends_on_length() { "" } else { "; a larger --epochs trains it on" };
         console::note(format_args!("The run in {run} is finished after {epochs}{more}."));
     }
     console::print(run).map(|()| ExitCode::SUCCESS)
@@ -146,67 +137,17 @@ fn stopped(error: Error, run: &RunDir, resume: &str) -> Error {
     Error::Training { source: Box::new(source), resume: resume.into() }
 }
 
-/// The recipe that is named or in the file, with the flags' values in it.
-fn recipe(args: &TrainArgs) -> Result<Recipe> {
-    let of_run = args.resume.as_ref().map(|run| run.join(run_dir::RECIPE));
-    let mut recipe = match args.config.as_ref().or(of_run.as_ref()) {
-        Some(path) => read_recipe(path)?,
-        None => {
-            let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-            Recipe::named(name).map_err(|source| Error::Recipe { name: name.into(), source })?
-        }
-    };
-    recipe.dataset = args.dataset.clone().unwrap_or(recipe.dataset);
-    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
-    recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
-    recipe.seed = args.seed.unwrap_or(recipe.seed);
-    let recipe = with_settings(recipe, &args.set)?;
-    recipe.validate()?;
-    Ok(recipe)
-}
-
-/// The recipe with fields of it set: `r1=0.5`. A value is what TOML takes for one, or else a word.
-fn with_settings(recipe: Recipe, settings: &[String]) -> Result<Recipe> {
-    if settings.is_empty() {
-        return Ok(recipe);
-    }
-    let mut fields = toml::Table::try_from(&recipe)?;
-    for setting in settings {
-        let (field, text) =
-            setting.split_once('=').ok_or_else(|| Error::Setting { found: setting.clone() })?;
-        let value = toml::from_str(&format!("value = {text}")).ok();
-        let value = value.and_then(|mut table: toml::Table| table.remove("value"));
-        let word = || toml::Value::String(text.trim().into());
-        fields.insert(field.trim().into(), value.unwrap_or_else(word));
-    }
-    Recipe::from_toml(&toml::to_string(&fields)?).map_err(|source| Error::Settings { source })
-}
-
-/// The recipe in a file.
-pub(crate) fn read_recipe(path: &Path) -> Result<Recipe> {
-    let not_text = |_| Error::ConfigNotText { path: path.into() };
-    let text = String::from_utf8(files::read(path)?).map_err(not_text)?;
-    Recipe::from_toml(&text).map_err(|source| Error::Config { path: path.into(), source })
-}
-
 /// Asks for the data set that the flag names, or else the recipe file; a recipe that comes with the program leaves it open.
 fn request(args: &TrainArgs, recipe: &Recipe) -> Result<Request> {
     let set = args.set.iter().any(|setting| setting.split('=').next().is_some_and(|f| f.trim() == "dataset"));
     let says = set || args.dataset.is_some() || args.config.is_some() || args.resume.is_some();
     let name = says.then_some(recipe.dataset.as_str());
     let name: Option<Name> = match name {
-        Some(CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
-        Some(CUSTOM) | None => None,
+        Some(recipe::CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
+        Some(recipe::CUSTOM) | None => None,
         Some(name) => Some(name.parse()?),
     };
     Ok(data::request(name, &args.data.data_dir, args.data.offline))
-}
-
-pub(crate) fn load(request: &Request, quiet: bool) -> Result<Loaded> {
-    let mut bar = Download::new(quiet);
-    let loaded = ganlet_data::load(request, &mut |progress| bar.show(&progress));
-    bar.finish();
-    Ok(loaded?)
 }
 
 /// Epochs from one measurement of quality to the next where the data set is of digits: about 1 % of the time of `classic`.
@@ -215,122 +156,7 @@ const EVAL_EVERY: u64 = 20;
 /// Epochs from one measurement of quality to the next; 0 for none, which is the default where the feature network does not
 /// know what it sees.
 fn eval_every(args: &TrainArgs, dataset: &str) -> u64 {
-    let digits = [Name::Mnist, Name::SyntheticDigits].map(Name::as_str).contains(&dataset);
-    args.eval_every.unwrap_or(if digits { EVAL_EVERY } else { 0 })
-}
-
-/// What is known of the data before the training.
-pub(crate) struct Facts {
-    name: String,
-    place: String,
-    images: usize,
-    image: [usize; 2],
-}
-
-impl Facts {
-    fn of(Loaded { dataset, source, .. }: &Loaded) -> Self {
-        Self {
-            name: dataset.name().into(),
-            place: data::place(source),
-            images: dataset.train().len(),
-            image: [dataset.rows(), dataset.cols()],
-        }
-    }
-
-    /// A published data set that is yet to be downloaded: all of them are of the size of MNIST.
-    fn to_download(name: Name) -> Self {
-        let place = "not on this machine yet, would be downloaded".into();
-        Self { name: name.to_string(), place, images: 60_000, image: [28, 28] }
-    }
-}
-
-/// What is going to be trained, for people to read.
-pub(crate) struct Plan {
-    recipe: Recipe,
-    facts: Facts,
-    steps_per_epoch: u64,
-    device: String,
-    pub(crate) out: PathBuf,
-}
-
-impl Plan {
-    fn new(args: &TrainArgs, recipe: &Recipe, facts: Facts, device: &Device) -> Result<Self> {
-        let steps_per_epoch = steps_per_epoch(recipe, facts.images)?;
-        let default = || run_dir::default_path(&recipe.recipe, &facts.name, recipe.seed);
-        let out = args.resume.clone().or(args.out.clone()).unwrap_or_else(default);
-        let device = match device {
-            Device::Cpu => format!("cpu, {} threads", ganlet_ops::threads()),
-            _ => device::name(device),
-        };
-        Ok(Self { recipe: recipe.clone(), facts, steps_per_epoch, device, out })
-    }
-
-    pub(crate) fn image(&self) -> [usize; 2] {
-        self.facts.image
-    }
-
-    /// Who watches such a training.
-    pub(crate) fn watch(&self) -> Watch {
-        Watch::new(self.recipe.loss, self.recipe.label_smoothing)
-    }
-
-    pub(crate) fn classes(&self) -> usize {
-        self.recipe.classes
-    }
-
-    pub(crate) fn epochs(&self) -> u64 {
-        self.recipe.epochs
-    }
-
-    fn steps(&self) -> u64 {
-        self.recipe.epochs.saturating_mul(self.steps_per_epoch)
-    }
-
-    /// Whether there is a report of this step.
-    pub(crate) fn reports_at(&self, step: u64) -> bool {
-        step.is_multiple_of(self.recipe.report_every) || step == self.steps()
-    }
-
-    /// Whether quality is measured after this step, where it is measured after each `every` epochs and the last.
-    pub(crate) fn evaluates_at(&self, step: u64, every: u64) -> bool {
-        every > 0 && (step.is_multiple_of(every.saturating_mul(self.steps_per_epoch)) || step == self.steps())
-    }
-
-    pub(crate) fn steps_per_epoch(&self) -> u64 {
-        self.steps_per_epoch
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { recipe, facts, steps_per_epoch, device, out } = self;
-        let Facts { name, place, images, image: [rows, columns] } = facts;
-        let generator = network(&recipe.generator(facts.image).mlp());
-        let discriminator = network(&recipe.discriminator(facts.image).mlp());
-        let images = grouped(*images as u64);
-        let steps = grouped(*steps_per_epoch);
-        writeln!(f, "recipe         {}, seed {}", recipe.recipe, recipe.seed)?;
-        writeln!(f, "data           {name}, {images} images of {rows} x {columns}")?;
-        writeln!(f, "               {place}")?;
-        writeln!(f, "generator      {generator}")?;
-        writeln!(f, "discriminator  {discriminator}")?;
-        writeln!(
-            f,
-            "length         {} of {steps} steps of {} images",
-            console::epochs(recipe.epochs),
-            grouped(recipe.images_per_step() as u64)
-        )?;
-        writeln!(f, "device         {device}")?;
-        writeln!(f, "run            {}", out.display())?;
-        write!(f, "to watch       {}", out.join(run_dir::REPORT).display())
-    }
-}
-
-/// `64 -> 256 -> 784, leaky-relu, 217,104 parameters`: weights and biases of a multi-layer perceptron.
-fn network(config: &MlpConfig) -> String {
-    let widths: Vec<String> = config.widths.iter().map(usize::to_string).collect();
-    let parameters = grouped(config.parameter_count() as u64);
-    format!("{}, {}, {parameters} parameters", widths.join(" -> "), config.hidden)
+    args.eval_every.unwrap_or(if data::is_of_digits(dataset) { EVAL_EVERY } else { 0 })
 }
 
 /// Prints the plan, an estimate of the time it takes, and the recipe, and says so where the plan's directory is not free.
@@ -364,7 +190,7 @@ fn facts(request: &Request) -> Result<Facts> {
         (None, None) => Some(Name::Mnist),
         (name, _) => name,
     };
-    match load(&Request { name: published, ..at_hand.clone() }, true) {
+    match data::load(&Request { name: published, ..at_hand.clone() }, true) {
         Ok(loaded) => Ok(Facts::of(&loaded)),
         // Not at hand, or not all of it: what is missing would be downloaded.
         Err(Error::Data(ganlet_data::Error::NotFound { .. } | ganlet_data::Error::MissingFile { .. }))
@@ -372,7 +198,7 @@ fn facts(request: &Request) -> Result<Facts> {
         {
             match published {
                 Some(name) if !request.offline => Ok(Facts::to_download(name)),
-                _ => Ok(Facts::of(&load(&at_hand, true)?)),
+                _ => Ok(Facts::of(&data::load(&at_hand, true)?)),
             }
         }
         Err(error) => Err(error),
