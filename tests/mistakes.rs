@@ -44,6 +44,8 @@ fn mistakes_on_the_command_line() {
         ("sample run --seeds 99999999999999999999", "too large"),
         ("sample run --seeds 1 --latents z.npy", "--latents"),
         ("sample run --per-row 0", "--per-row"),
+        ("sample run --label seven", "not a label"),
+        ("eval run --samples 100001", "at most 100000"),
         ("import", "FILE"),
         ("import g.pt --image 28", "28x28"),
         ("import g.pt --image 0x28", "at least 1"),
@@ -68,6 +70,7 @@ fn mistakes_on_the_command_line() {
         ("train --set penalty=1", "unknown field `penalty`"),
         ("train --set loss=wasserstein", "it needs gradient_penalty or spectral_norm"),
         ("train --dataset emnist", "mnist, fashion-mnist, kmnist, synthetic-digits"),
+        ("train --set dataset=emnist", "mnist, fashion-mnist, kmnist, synthetic-digits"),
         ("train --dataset custom", "which are they?"),
         ("train --dataset mnist --offline", "mnist is not on this machine"),
         ("train --data-dir nowhere", "nowhere"),
@@ -87,6 +90,26 @@ fn mistakes_on_the_command_line() {
         ("data fetch mnist --offline", "mnist"),
     ] {
         check(&room, arguments, 1, &[expected]);
+    }
+    assert!(room.files("").is_empty(), "{:?}", room.files(""));
+}
+
+#[test]
+fn mistakes_in_the_environment() {
+    let room = Room::new();
+    for (name, value, expected) in [
+        ("GANLET_DATA_DIR", "nowhere", "no such folder: nowhere"),
+        (
+            "CANDLE_NUM_THREADS",
+            "0",
+            "CANDLE_NUM_THREADS: expected a number of threads from 1 to 256, found 0",
+        ),
+        ("CANDLE_NUM_THREADS", "many", "found many"),
+        ("CANDLE_NUM_THREADS", "100000", "found 100000"),
+    ] {
+        let output = room.command("train --epochs 1").env(name, value).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(expected), "{name}={value}: {said}");
     }
     assert!(room.files("").is_empty(), "{:?}", room.files(""));
 }
