@@ -204,13 +204,18 @@ fn a_discriminator_is_written_as_it_works() {
         network.refresh().unwrap();
     }
     let logits = |network: &Discriminator| network.logits(&images).unwrap().flatten_all().unwrap();
-    let written = network.to_bytes(&Default::default()).unwrap();
-    let again = Discriminator::from_bytes(&written, &CPU).unwrap().network;
-    for (a, b) in
-        logits(&network).to_vec1::<f32>().unwrap().iter().zip(logits(&again).to_vec1::<f32>().unwrap())
-    {
-        assert!((a - b).abs() < 1e-5, "{a} {b}");
-    }
+    let read_again = |network: &Discriminator| {
+        let written = network.to_bytes(&Default::default()).unwrap();
+        let again = Discriminator::from_bytes(&written, &CPU).unwrap().network;
+        let [one, other] = [logits(network), logits(&again)].map(|logits| logits.to_vec1::<f32>().unwrap());
+        assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-5), "{one:?} {other:?}");
+        again
+    };
+    let again = read_again(&network);
+    // Also of weights that have just been set, as from a checkpoint.
+    let weight = &network.parameters()[0].1;
+    weight.set(&weight.flip(&[0]).unwrap()).unwrap();
+    read_again(&network);
     // Normalised, no layer makes anything longer: nor do they all.
     let [a, b] = [1, 2].map(|row| logits(&again).get(row).unwrap().to_scalar::<f32>().unwrap());
     let apart = (images.get(1).unwrap() - images.get(2).unwrap()).unwrap().sqr().unwrap().sum_all().unwrap();
