@@ -1,3 +1,4 @@
+use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 use candle_nn::Module;
 use ganlet_ops::{LayerGradients, MlpPass};
@@ -211,17 +212,15 @@ pub struct AutogradPass {
 }
 
 impl AutogradPass {
-    /// The gradients for `variables`; zeros where one takes no part in the output.
-    fn gradients<'a>(
-        &self,
-        gradient: &Tensor,
-        variables: impl IntoIterator<Item = &'a Var>,
-    ) -> Result<Vec<Tensor>> {
+    fn backward(&self, gradient: &Tensor) -> Result<GradStore> {
         // The gradient of this product is `gradient` times that of the output.
-        let store = (&self.output * gradient.detach())?.sum_all()?.backward()?;
-        let of = |var: &Var| store.get(var).cloned().map_or_else(|| var.zeros_like(), Ok);
-        variables.into_iter().map(of).collect()
+        (&self.output * gradient.detach())?.sum_all()?.backward()
     }
+}
+
+/// The gradient for a variable; zeros where it takes no part in the output.
+fn gradient_for(variable: &Var, gradients: &GradStore) -> Result<Tensor> {
+    gradients.get(variable).cloned().map_or_else(|| variable.zeros_like(), Ok)
 }
 
 impl Pass for AutogradPass {
@@ -235,10 +234,17 @@ impl Pass for AutogradPass {
     }
 
     fn parameter_gradients(&self, gradient: &Tensor) -> Result<Vec<Tensor>> {
-        self.gradients(gradient, &self.parameters)
+        let gradients = self.backward(gradient)?;
+        if !self.parameters.is_empty() && self.parameters.iter().all(|var| gradients.get(var).is_none()) {
+            candle_core::bail!(
+                "none of the network's {} variables takes part in its output: are they those that the module was built from?",
+                self.parameters.len()
+            );
+        }
+        self.parameters.iter().map(|var| gradient_for(var, &gradients)).collect()
     }
 
     fn input_gradient(&self, gradient: &Tensor) -> Result<Tensor> {
-        self.gradients(gradient, [&self.input])?.remove(0).narrow(0, self.rows.0, self.rows.1)
+        gradient_for(&self.input, &self.backward(gradient)?)?.narrow(0, self.rows.0, self.rows.1)
     }
 }

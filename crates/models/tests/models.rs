@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use ganlet_models::{
-    Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, HiddenActivation,
-    LatentDistribution, Network, sample_latents,
+    Autograd, Discriminator, DiscriminatorConfig, Error, Generator, GeneratorConfig, HiddenActivation,
+    LatentDistribution, Network, Pass, sample_latents,
 };
 use ganlet_ops::testing::devices;
 
@@ -220,4 +220,21 @@ fn a_discriminator_is_written_as_it_works() {
     let [a, b] = [1, 2].map(|row| logits(&again).get(row).unwrap().to_scalar::<f32>().unwrap());
     let apart = (images.get(1).unwrap() - images.get(2).unwrap()).unwrap().sqr().unwrap().sum_all().unwrap();
     assert!((a - b).abs() <= apart.to_scalar::<f32>().unwrap().sqrt() * 1.001);
+}
+
+#[test]
+fn a_module_with_variables_of_another_is_refused() {
+    use candle_nn::{VarBuilder, VarMap, linear};
+
+    let [variables, others] = [VarMap::new(), VarMap::new()];
+    let module = |variables| linear(3, 2, VarBuilder::from_varmap(variables, DType::F32, &CPU)).unwrap();
+    let (here, _there) = (module(&variables), module(&others));
+    let gradients = |variables| {
+        let network = Autograd::new(here.clone(), variables);
+        let pass = network.forward(&Tensor::ones((4, 3), DType::F32, &CPU).unwrap()).unwrap();
+        pass.parameter_gradients(&pass.output().ones_like().unwrap())
+    };
+    assert_eq!(gradients(&variables).unwrap().len(), 2);
+    let said = gradients(&others).unwrap_err().to_string();
+    assert!(said.contains("none of the network's 2 variables"), "{said}");
 }
