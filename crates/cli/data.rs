@@ -22,6 +22,18 @@ pub(crate) fn request(name: Option<Name>, data_dir: &Option<PathBuf>, offline: b
     Request { name, data_dir: data_dir.clone(), offline, ..Request::from_env() }
 }
 
+/// What the data set of a recipe is called where it has no name: the files in `--data-dir`, whatever they are.
+const CUSTOM: &str = "custom";
+
+/// The data set that a recipe or a flag calls so; none is the files in the folder.
+pub(crate) fn named(dataset: &str, data_dir: &Option<PathBuf>) -> Result<Option<Name>> {
+    match dataset {
+        CUSTOM if data_dir.is_none() => Err(Error::CustomData),
+        CUSTOM => Ok(None),
+        name => Ok(Some(name.parse()?)),
+    }
+}
+
 /// Whether a data set of this name is of digits, which the network that measures quality knows.
 pub(crate) fn is_of_digits(name: &str) -> bool {
     [Name::Mnist, Name::SyntheticDigits].map(Name::as_str).contains(&name)

@@ -66,7 +66,7 @@ pub(crate) fn check_threads() -> Result<()> {
         return Ok(());
     };
     let number: Option<usize> = found.to_str().and_then(|text| text.parse().ok());
-    match number.is_some_and(|number| (1..=256).contains(&number)) {
+    match number.is_some_and(|number| (1..=ganlet_ops::MOST_THREADS).contains(&number)) {
         true => Ok(()),
         false => Err(Error::Threads { found: found.to_string_lossy().into_owned() }),
     }

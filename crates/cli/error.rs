@@ -28,7 +28,10 @@ pub(crate) enum Error {
     #[error("--device cuda:{number}: expected a GPU, found none that can be used")]
     Cuda { number: usize, source: candle_core::Error },
 
-    #[error("CANDLE_NUM_THREADS: expected a number of threads from 1 to 256, found {found}")]
+    #[error(
+        "CANDLE_NUM_THREADS: expected a number of threads from 1 to {}, found {found}",
+        ganlet_ops::MOST_THREADS
+    )]
     Threads { found: String },
 
     #[error("--recipe {name}")]
@@ -298,11 +301,9 @@ impl Error {
             Self::NotPng { .. } => "move it out of the run's samples; ganlet train writes PNG files there".into(),
             Self::DifferentData { .. } => "name the data to hold all of them against with --dataset".into(),
             Self::OtherImages { .. } => "--dataset or --data-dir names the data that it was trained on".into(),
-            Self::Evaluate { source: ganlet_metrics::Error::TooFew { what, .. }, .. } if what.contains("reference") => {
-                "the data set has too few test images to measure by".into()
-            }
             Self::Evaluate { source: ganlet_metrics::Error::TooFew { .. }, .. } => {
-                "--samples takes more of a generator; 10000 is what others report".into()
+                "--samples takes more of a generator, 10000 is what others report; a reference is the data set's test images"
+                    .into()
             }
             Self::Evaluate { source: ganlet_metrics::Error::ImageSize { .. }, .. } => {
                 "leave out --eval-every; `ganlet eval` measures what can be measured of such images".into()

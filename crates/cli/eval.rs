@@ -109,9 +109,7 @@ fn request(args: &EvalArgs) -> Result<Request> {
         None => trained_on(args)?,
     };
     let name: Option<Name> = match name.as_deref() {
-        Some(recipe::CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
-        Some(recipe::CUSTOM) => None,
-        Some(name) => Some(name.parse()?),
+        Some(name) => data::named(name, &args.data.data_dir)?,
         None if args.data.data_dir.is_some() => None,
         None => Some(Name::Mnist),
     };

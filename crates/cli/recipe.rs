@@ -11,9 +11,6 @@ use crate::{files, run_dir};
 /// The recipe where none is named.
 const DEFAULT_RECIPE: &str = "classic";
 
-/// What the data set of a recipe is called where it has no name: the files in `--data-dir`, whatever they are.
-pub(crate) const CUSTOM: &str = "custom";
-
 /// The recipe that is named or in the file, with the flags' values in it.
 pub(crate) fn of(args: &TrainArgs) -> Result<Recipe> {
     let of_run = args.resume.as_ref().map(|run| run.join(run_dir::RECIPE));

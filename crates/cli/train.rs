@@ -141,12 +141,7 @@ fn stopped(error: Error, run: &RunDir, resume: &str) -> Error {
 fn request(args: &TrainArgs, recipe: &Recipe) -> Result<Request> {
     let set = args.set.iter().any(|setting| setting.split('=').next().is_some_and(|f| f.trim() == "dataset"));
     let says = set || args.dataset.is_some() || args.config.is_some() || args.resume.is_some();
-    let name = says.then_some(recipe.dataset.as_str());
-    let name: Option<Name> = match name {
-        Some(recipe::CUSTOM) if args.data.data_dir.is_none() => return Err(Error::CustomData),
-        Some(recipe::CUSTOM) | None => None,
-        Some(name) => Some(name.parse()?),
-    };
+    let name = if says { data::named(&recipe.dataset, &args.data.data_dir)? } else { None };
     Ok(data::request(name, &args.data.data_dir, args.data.offline))
 }
 

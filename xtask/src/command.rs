@@ -77,6 +77,11 @@ pub(crate) fn read_quietly(command: &mut Command, hint: &str) -> Outcome<String>
     finish(command.stdout(Stdio::piped()), hint)
 }
 
+/// The text of a field in a message of cargo, which is one object of JSON in a line.
+pub(crate) fn field<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    message.split_once(&format!("\"{name}\":\""))?.1.split('"').next()
+}
+
 /// Prints `command` as one that is about to be run.
 pub(crate) fn announce(command: &Command) {
     eprintln!("$ {}", show(command));

@@ -101,7 +101,7 @@ impl DigitNetwork {
         if pixels != SIDE * SIDE {
             return Err(Error::ImageSize { found: pixels });
         }
-        input::pixels("images", images, 0)?;
+        input::images("images", images, 0)?;
         let images = &images.to_dtype(DType::F32)?;
         let blocks =
             (0..count).step_by(BLOCK).map(|first| self.block(images, first, BLOCK.min(count - first)));

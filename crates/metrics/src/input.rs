@@ -27,13 +27,18 @@ pub(crate) fn rows<T: Real + WithDType>(
     }
 }
 
-/// Images `(N, D)` in `[-1, 1]` as pixels in `[0, 1]`.
-pub(crate) fn pixels(what: &'static str, images: &Tensor, least: usize) -> Result<Rows<f32>> {
+/// The rows of images `(N, D)`, which must be in `[-1, 1]`.
+pub(crate) fn images(what: &'static str, images: &Tensor, least: usize) -> Result<Rows<f32>> {
     let images = rows::<f32>(what, images, least)?;
-    if let Some(at) = images.data().iter().position(|x| x.abs() > 1.) {
-        return Err(Error::Range { what, row: at / images.width(), found: images.data()[at].into() });
+    match images.data().iter().position(|x| x.abs() > 1.) {
+        Some(at) => Err(Error::Range { what, row: at / images.width(), found: images.data()[at].into() }),
+        None => Ok(images),
     }
-    Ok(images.map(|x| (x + 1.) / 2.))
+}
+
+/// The same as pixels in `[0, 1]`.
+pub(crate) fn pixels(what: &'static str, images: &Tensor, least: usize) -> Result<Rows<f32>> {
+    Ok(self::images(what, images, least)?.map(|x| (x + 1.) / 2.))
 }
 
 /// Refuses rows of another width than the others'.

@@ -2,8 +2,8 @@
 //!
 //! A [`Generator`] turns latent vectors into images, a [`Discriminator`] images into logits. Both are an [`Mlp`] of
 //! any depth and width: fully connected layers with LeakyReLU, ReLU or maxout between them. Either may take a label beside its input.
-//! Their initial weights are from the range that PyTorch's `nn.Linear` draws from, a function of the seed alone. Their files are safetensors with the names that PyTorch's `nn.Sequential`
-//! gives, so `G.load_state_dict(load_file("generator.safetensors"))` works as it is, and hold their own
+//! Their initial weights are from the range that PyTorch's `nn.Linear` draws from, a function of the seed alone. Their files are safetensors
+//! with the names that PyTorch's `nn.Sequential` gives, so `G.load_state_dict(load_file("generator.safetensors"))` works as it is, and hold their own
 //! configuration, so that nothing else is needed to load them.
 //!
 //! ```

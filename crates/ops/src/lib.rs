@@ -99,7 +99,7 @@ pub use loss::{LossTerm, Term, mean_loss};
 pub use mlp::{Layer, LayerGradients, MlpPass, mlp, mlp_with_dropout};
 pub use parallel::for_each_mut;
 pub use pixels::{denormalize, gather_normalize, normalize};
-pub use pool::threads;
+pub use pool::{MOST_THREADS, threads};
 pub use product::matmul;
 pub use sgd::{SgdStep, sgd_step};
 pub use spectral::{SpectralNorm, spectral_norm};

@@ -58,7 +58,7 @@ pub(crate) fn run(pieces: usize, leave: Leave, piece: &(dyn Fn(usize) + Sync)) {
 }
 
 /// More threads than this are a slip of the finger.
-const MOST_THREADS: usize = 256;
+pub const MOST_THREADS: usize = 256;
 
 /// The number of threads: `CANDLE_NUM_THREADS`, else `RAYON_NUM_THREADS`, else one per core, as candle has it; at most 256.
 pub fn threads() -> usize {

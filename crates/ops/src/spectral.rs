@@ -30,8 +30,8 @@ pub struct SpectralNorm {
 ///
 /// Miyato et al., *Spectral normalization for generative adversarial networks* (ICLR 2018), algorithm 1: `v = Wᵀu / |Wᵀu|`, `u = Wv / |Wv|`,
 /// `sigma = uᵀ W v`. The weights of one step are close to those of the last, so that `u` is a good place to begin; in the beginning it is
-/// a random direction. Where `Wᵀ` maps the guess to 0, `u` stays, and `sigma` is the
-/// least there is: of a matrix of zeros the result is 0, of others it is as large as that makes it.
+/// a random direction. Where `Wᵀ` maps the guess to 0, `u` stays, and `sigma` is the least there is: of a matrix of zeros the result is 0, of
+/// others it is as large as that makes it.
 ///
 /// # Errors
 /// When ranks, sizes or dtypes do not fit, or devices differ.

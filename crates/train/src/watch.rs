@@ -77,8 +77,8 @@ impl fmt::Display for Warning {
         match self {
             Self::DiscriminatorWins { step, reports, d_loss } => write!(
                 f,
-                "at step {step} the discriminator is winning: its loss was less than {WON} above the least there is in the last {reports} reports, now \
-                 {d_loss:.3}; the generator learns little from one that is always sure"
+                "at step {step} the discriminator is winning: its loss was less than {WON} above the least there is in the \
+                 last {reports} reports, now {d_loss:.3}; the generator learns little from one that is always sure"
             ),
             Self::Collapsed { step, variety } => write!(
                 f,

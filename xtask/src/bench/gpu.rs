@@ -81,9 +81,8 @@ fn assemble(dir: &Path) -> Outcome {
 /// The executable of the target of this name, from cargo's messages in JSON, one a line.
 fn executable(messages: &str, target: &str) -> Option<PathBuf> {
     let name = format!("\"name\":\"{target}\"");
-    let line = messages.lines().rfind(|line| line.contains(&name) && line.contains("\"executable\":\""))?;
-    let (_, rest) = line.split_once("\"executable\":\"")?;
-    rest.split_once('"').map(|(path, _)| PathBuf::from(path))
+    let mut of_target = messages.lines().rev().filter(|line| line.contains(&name));
+    of_target.find_map(|line| command::field(line, "executable")).map(PathBuf::from)
 }
 
 #[cfg(test)]

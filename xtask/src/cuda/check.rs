@@ -102,8 +102,9 @@ fn on_the_stand_in() -> Outcome {
     );
     eprintln!(
         "NVIDIA's assembler makes machine code of all of them for {}, and finds registers enough.\n\
-         NOT verified: speed; races that need threads which really run at once; how much memory there is; and what the driver\n\
-         says to calls during a capture, where its documentation does not. For these run `cargo xtask cuda check` on a machine with a GPU, or take `--bundle` there.",
+         NOT verified: speed; races that need threads which really run at once; how much memory there is; and what the\n\
+         driver says to calls during a capture, where its documentation does not. For these run `cargo xtask cuda check`\n\
+         on a machine with a GPU, or take `--bundle` there.",
         GPUS.join(", ")
     );
     Ok(())
@@ -187,9 +188,11 @@ fn tests_on_every_device(folder: &Path) -> Outcome<Vec<String>> {
 /// The program that cargo, by its messages of one JSON object a line, built of a source.
 fn program_of(messages: &str, source: &Path) -> Option<PathBuf> {
     let source = format!("\"src_path\":\"{}\"", source.display());
-    let message =
-        messages.lines().find(|line| line.contains(&source) && line.contains("\"executable\":\""))?;
-    text_after(message, "\"executable\":\"")
+    messages
+        .lines()
+        .filter(|line| line.contains(&source))
+        .find_map(|line| command::field(line, "executable"))
+        .map(PathBuf::from)
 }
 
 /// Where a package's build script wrote to, by the same.
@@ -197,11 +200,7 @@ fn folder_of_build(messages: &str, package: &str) -> Option<PathBuf> {
     let package = format!("#{package}@");
     let is_it =
         |line: &&str| line.contains("\"reason\":\"build-script-executed\"") && line.contains(&package);
-    text_after(messages.lines().find(is_it)?, "\"out_dir\":\"")
-}
-
-fn text_after(message: &str, key: &str) -> Option<PathBuf> {
-    Some(message.split_once(key)?.1.split('"').next()?.into())
+    messages.lines().filter(is_it).find_map(|line| command::field(line, "out_dir")).map(PathBuf::from)
 }
 
 /// What runs the bundle, beside the tests.
