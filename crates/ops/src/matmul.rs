@@ -1,16 +1,17 @@
 //! Matrix products in tiles.
 //!
-//! The tiles of a product depend on its sizes alone, and not on the number of threads or the width of vectors. So does the order of its sums,
-//! but that long ones are cut more often where the left factor stands column after column.
+//! The tiles of a product depend on its sizes alone, and not on the number of threads or the width of vectors. Within a tile a sum goes from its
+//! first product to its last, with whatever is done in between: its bits do not show how it was cut.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cpu::vectorized;
 use crate::dot::dot;
 use crate::matrix::{Mat, Order, PartMut};
+use crate::microkernel;
 use crate::pack::{self, Panel};
 use crate::parallel::{self, SharedMut};
-use crate::{microkernel, prefetch};
+use crate::prefetch::{self, LINE};
 
 /// Columns in a tile.
 const COLUMNS: usize = pack::WIDTH;
@@ -24,12 +25,16 @@ const FEW_TILES: usize = 4;
 /// Rows of a tile in that case, a few of the micro-kernel's blocks.
 const ROWS: usize = 48;
 
-/// Longer sums are cut into these: a panel for them would not fit into a core's cache.
+/// Rows of a panel: longer sums are cut into these. Copied, such a panel is 256 KiB, which a core's second cache has room for.
 const DEPTH: usize = 1 << 10;
 
-/// The same where the left factor is read by columns. A cache line of it has 16 rows, which are multiplied six at a time: it should still
-/// be near for the next.
-const DEPTH_BY_COLUMNS: usize = 1 << 9;
+/// Rows of a panel that are multiplied before the next ones: 32 KiB, of the first cache's 48. From the second, a core cannot read them as fast as it
+/// multiplies.
+const NEAR: usize = 128;
+
+/// Rows of a tile that all parts of a panel are multiplied with before the next ones: what they have come to stays near as well. A few of
+/// the micro-kernel's blocks.
+const STRIP: usize = 96;
 
 /// Elements of a weight that stays near, in the cores' second caches: 2 MiB. To ask for its next tile beforehand costs more than it gives.
 const STAY_NEAR: usize = 1 << 19;
@@ -211,18 +216,29 @@ fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool) {
         );
         return;
     }
-    let most = match a.order() {
-        Order::Rows { .. } => DEPTH,
-        Order::Columns { .. } => DEPTH_BY_COLUMNS,
-    };
-    for first in (0..b.rows).step_by(most) {
-        let depth = most.min(b.rows - first);
+    for first in (0..b.rows).step_by(DEPTH) {
+        let depth = DEPTH.min(b.rows - first);
         let (a, b) = (a.columns_at(first, depth), b.rows_at(first, depth));
-        let mut product = |panel: Panel| microkernel::multiply(a, panel, out.lent(), add || first > 0);
+        let mut product = |panel: Panel| in_strips(a, panel, out, add || first > 0);
         // Where one factor is read in strides, the other is not to be read so as well.
         match (a.order(), Panel::in_place(b)) {
             (Order::Rows { .. }, Some(panel)) => product(panel),
             _ => pack::with_copy(b, product),
+        }
+    }
+}
+
+/// Makes `out`, or adds to it, `a` times the first columns of `panel`, a few rows and a part of each sum at a time.
+fn in_strips(a: Mat, panel: Panel, out: &mut PartMut, add: bool) {
+    let parts = a.cols.div_ceil(NEAR);
+    let most = a.cols.div_ceil(parts).next_multiple_of(LINE);
+    for top in (0..a.rows).step_by(STRIP) {
+        let rows = STRIP.min(a.rows - top);
+        let a = a.rows_at(top, rows);
+        for first in (0..a.cols).step_by(most) {
+            let depth = most.min(a.cols - first);
+            let (a, panel) = (a.columns_at(first, depth), panel.rows_at(first, depth));
+            microkernel::multiply(a, panel, out.rows_at(top, rows), add || first > 0);
         }
     }
 }

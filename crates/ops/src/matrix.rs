@@ -108,9 +108,12 @@ impl PartMut<'_> {
         Self { first, stride, rows, cols, lent: PhantomData }
     }
 
-    /// The same, lent on.
-    pub(crate) fn lent(&mut self) -> PartMut<'_> {
-        PartMut { lent: PhantomData, ..*self }
+    /// The `rows` rows from row `first` on.
+    pub(crate) fn rows_at(&mut self, first: usize, rows: usize) -> PartMut<'_> {
+        assert!(first + rows <= self.rows, "rows beyond the part");
+        // SAFETY: as promised when this was made: they lie within it.
+        let first = SharedMut(unsafe { self.first.0.add(first * self.stride) });
+        PartMut { first, rows, lent: PhantomData, ..*self }
     }
 
     /// What there is of a row, counted from the first one here.

@@ -12,8 +12,9 @@ const ROWS: usize = 6;
 
 /// Makes `out`, or adds to it, `a` times the first columns of `panel`.
 ///
-/// Each element is summed up from its first product to its last, and each product added without being rounded where the processor
-/// can do that. So its bits depend neither on the width of the vectors nor on what is made beside it.
+/// Each element is summed up from its first product to its last, beginning with what is there if it is added to, and each product added
+/// without being rounded where the processor can do that. So its bits depend neither on the width of the vectors, nor on what is
+/// made beside it, nor on how many calls the sum is made in.
 pub(crate) fn multiply(a: Mat, panel: Panel, out: PartMut, add: bool) {
     Arch::new().dispatch(Multiply { a, panel, out, add });
 }
@@ -79,14 +80,27 @@ impl Multiply<'_> {
 
     #[inline(always)]
     fn block<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, top: usize, left: usize) {
+        let mut sums = [[simd.splat_f32s(0.); V]; R];
+        if self.add {
+            for (at, sums) in sums.iter_mut().enumerate() {
+                let row = &self.out.row(top + at)[left..];
+                let (vectors, _) = S::as_simd_f32s(row);
+                match vectors.first_chunk::<V>() {
+                    Some(row) => *sums = *row,
+                    // One vector, of which there is room for a part.
+                    None => sums[0] = simd.partial_load_f32s(row),
+                }
+            }
+        }
         let sums = match self.a.order() {
             Order::Rows { data, stride } => {
                 let mut rows = [&[][..]; R];
                 for (at, row) in rows.iter_mut().enumerate() {
                     *row = &data[(top + at) * stride..][..self.a.cols];
                 }
-                sums::<S, R, V>(
+                summed::<S, R, V>(
                     simd,
+                    sums,
                     #[inline(always)]
                     |i| {
                         let mut column = [0.; R];
@@ -106,10 +120,13 @@ impl Multiply<'_> {
                     left,
                 )
             }
-            Order::Columns { data, stride } => sums::<S, R, V>(
+            Order::Columns { data, stride } => summed::<S, R, V>(
                 simd,
+                sums,
                 #[inline(always)]
                 |i| {
+                    // Of the rows below, which stand in the column's next line: a processor does not foresee such steps.
+                    prefetch::line(data.as_ptr().wrapping_add(i * stride + top + LINE));
                     let mut column = [0.; R];
                     column.copy_from_slice(&data[i * stride + top..][..R]);
                     column
@@ -123,32 +140,26 @@ impl Multiply<'_> {
         for (at, sums) in sums.iter().enumerate() {
             let row = &mut self.out.row(top + at)[left..];
             let (vectors, _) = S::as_mut_simd_f32s(row);
-            if let Some(to) = vectors.first_chunk_mut::<V>() {
-                for (to, &sum) in to.iter_mut().zip(sums) {
-                    *to = if self.add { simd.add_f32s(*to, sum) } else { sum };
-                }
-            } else {
-                // One vector, of which there is room for a part.
-                let sum =
-                    if self.add { simd.add_f32s(simd.partial_load_f32s(row), sums[0]) } else { sums[0] };
-                simd.partial_store_f32s(row, sum);
+            match vectors.first_chunk_mut::<V>() {
+                Some(row) => *row = *sums,
+                None => simd.partial_store_f32s(row, sums[0]),
             }
         }
     }
 }
 
-/// What is left in the registers: for each of `R` rows, its elements times the panel's rows, from column `left` on.
+/// `sums` and what is added to them in the registers: for each of `R` rows, its elements times the panel's rows, from column `left` on.
 ///
 /// `column(i)` has the rows' elements that go with the panel's row `i`; `ahead(i)` is called before it for each `i` that begins a cache line.
 #[inline(always)]
-fn sums<S: Simd, const R: usize, const V: usize>(
+fn summed<S: Simd, const R: usize, const V: usize>(
     simd: S,
+    mut sums: [[S::f32s; V]; R],
     column: impl Fn(usize) -> [f32; R],
     ahead: impl Fn(usize),
     panel: Panel,
     left: usize,
 ) -> [[S::f32s; V]; R] {
-    let mut sums = [[simd.splat_f32s(0.); V]; R];
     for (line, rows) in panel.rows.chunks(LINE * panel.stride).enumerate() {
         ahead(line * LINE);
         for (i, row) in rows.chunks(panel.stride).enumerate() {
@@ -194,10 +205,16 @@ mod tests {
         (0..count).map(|at| ((at * 7919 + seed) % 1009) as f32 / 337. - 1.5).collect()
     }
 
-    /// Each element alone, from its first product to its last.
-    fn sums(a: &[f32], panel: Panel, [rows, depth, cols]: [usize; 3], fused: bool) -> Vec<f32> {
+    /// Each element alone, from what it begins with and its first product to its last.
+    fn sums(
+        begin: &[f32],
+        a: &[f32],
+        panel: Panel,
+        [rows, depth, cols]: [usize; 3],
+        fused: bool,
+    ) -> Vec<f32> {
         let sum = |row: usize, col: usize| {
-            (0..depth).fold(0f32, |sum, i| {
+            (0..depth).fold(begin[row * cols + col], |sum, i| {
                 let (x, y) = (a[row * depth + i], panel.rows[i * panel.stride + col]);
                 if fused { x.mul_add(y, sum) } else { x * y + sum }
             })
@@ -217,16 +234,15 @@ mod tests {
             let panel = Panel { rows: &panel, stride };
             let by_columns: Vec<f32> = (0..rows * depth).map(|at| a[at % rows * depth + at / rows]).collect();
             for (name, fused, way) in ways() {
-                let sums = sums(&a, panel, size, fused);
-                for a in [Mat::new(&a, depth), Mat::new(&by_columns, rows).transposed()] {
+                for a_view in [Mat::new(&a, depth), Mat::new(&by_columns, rows).transposed()] {
                     for add in [false, true] {
                         let mut product = before.clone();
                         let whole = SharedMut(product.as_mut_ptr());
                         // SAFETY: it is all of `product`, which nobody else looks at.
                         let out = unsafe { PartMut::new(whole, cols, [0, rows], [0, cols]) };
-                        way(Multiply { a, panel, out, add });
-                        let added = before.iter().zip(&sums).map(|(before, sum)| before + sum);
-                        let expected = if add { added.collect() } else { sums.clone() };
+                        way(Multiply { a: a_view, panel, out, add });
+                        let begin = if add { before.clone() } else { vec![0.; rows * cols] };
+                        let expected = sums(&begin, &a, panel, size, fused);
                         assert_eq!(product, expected, "{size:?}, vectors: {name}, added: {add}");
                     }
                 }

@@ -58,6 +58,13 @@ impl<'a> Panel<'a> {
             _ => None,
         }
     }
+
+    /// The `rows` rows from row `first` on.
+    pub(crate) fn rows_at(self, first: usize, rows: usize) -> Self {
+        // The last row of a matrix as it stands may be shorter than a stride.
+        let end = ((first + rows) * self.stride).min(self.rows.len());
+        Self { rows: &self.rows[first * self.stride..end], ..self }
+    }
 }
 
 /// Calls `f` with a copy of `matrix`, which has at most [`WIDTH`] columns.
