@@ -246,6 +246,7 @@ fn in_strips(a: Mat, panel: Panel, out: &mut PartMut, add: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::numbers;
 
     #[test]
     fn tiles_cover_all_columns_once() {
@@ -261,5 +262,24 @@ mod tests {
             assert_eq!(end, n);
         }
         assert_eq!([9, 10, 12].map(|tile| columns(784, tile)), [(576, 64), (640, 48), (736, 48)]);
+    }
+
+    #[test]
+    fn bits_do_not_show_how_a_sum_was_cut() {
+        // Beyond a strip, a panel and a tile.
+        let (m, k, n) = (100, 1100, 70);
+        let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+        let by_columns: Vec<f32> = (0..m * k).map(|at| a[at % m * k + at / m]).collect();
+        let fused = !matches!(pulp::Arch::new(), pulp::Arch::Scalar);
+        let sum = |row: usize, col: usize| {
+            (0..k).fold(0f32, |sum, i| {
+                let (x, y) = (a[row * k + i], b[i * n + col]);
+                if fused { x.mul_add(y, sum) } else { x * y + sum }
+            })
+        };
+        let expected: Vec<f32> = (0..m * n).map(|at| sum(at / n, at % n)).collect();
+        for a in [Mat::new(&a, k), Mat::new(&by_columns, m).transposed()] {
+            assert_eq!(matmul(a, Mat::new(&b, n), |_, _, _| {}), expected);
+        }
     }
 }

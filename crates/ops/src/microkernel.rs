@@ -184,6 +184,7 @@ mod tests {
     use super::*;
     use crate::pack;
     use crate::parallel::SharedMut;
+    use crate::testing::numbers;
 
     type Way = Box<dyn Fn(Multiply)>;
 
@@ -199,10 +200,6 @@ mod tests {
             ways.push(("AVX2", true, Box::new(move |multiply| Simd::vectorize(simd, multiply))));
         }
         ways
-    }
-
-    fn numbers(count: usize, seed: usize) -> Vec<f32> {
-        (0..count).map(|at| ((at * 7919 + seed) % 1009) as f32 / 337. - 1.5).collect()
     }
 
     /// Each element alone, from what it begins with and its first product to its last.

@@ -12,3 +12,9 @@ pub fn devices() -> Vec<Device> {
     assert!(gpu.is_some() || !required, "GANLET_REQUIRE_GPU is set, and no GPU could be opened");
     [Device::Cpu].into_iter().chain(gpu).collect()
 }
+
+/// Numbers from -1.5 to 1.5, none beside an equal one.
+#[cfg(test)]
+pub(crate) fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|at| ((at * 7919 + seed) % 1009) as f32 / 337. - 1.5).collect()
+}
