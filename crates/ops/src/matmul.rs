@@ -11,7 +11,7 @@ use crate::matrix::{Mat, Order, PartMut};
 use crate::microkernel;
 use crate::pack::{self, Panel};
 use crate::parallel::{self, SharedMut};
-use crate::prefetch::{self, LINE};
+use crate::prefetch::{LINE, Next};
 
 /// Columns in a tile.
 const COLUMNS: usize = pack::WIDTH;
@@ -36,7 +36,7 @@ const NEAR: usize = 128;
 /// the micro-kernel's blocks.
 const STRIP: usize = 96;
 
-/// Elements of a weight that stays near, in the cores' second caches: 2 MiB. To ask for its next tile beforehand costs more than it gives.
+/// Elements of a weight that stays near, in the cores' second caches: 2 MiB. To ask for its next tile meanwhile costs more than it gives.
 const STAY_NEAR: usize = 1 << 19;
 
 /// `a` times `b`, `(m, k) (k, n) -> (m, n)` row after row.
@@ -116,13 +116,15 @@ unsafe fn tiles(
         let top = tile / tiles_across * height;
         let height = height.min(m - top);
         let (left, width) = columns(n, tile % tiles_across);
+        let mut next = Next::default();
         if n * k > STAY_NEAR {
-            let next = b.columns_at(left + width, COLUMNS.min(n - left - width));
-            next.straight_columns().into_iter().for_each(prefetch::all);
+            let following = b.columns_at(left + width, COLUMNS.min(n - left - width));
+            let blocks = height.div_ceil(microkernel::ROWS) * k.div_ceil(NEAR);
+            next = Next::new(following.straight_columns().unwrap_or(&[]), blocks);
         }
         // SAFETY: the tile lies within `out`, and no two tiles overlap.
         let mut tile = unsafe { PartMut::new(out, n, [top, height], [left, width]) };
-        multiply(a.rows_at(top, height), b.columns_at(left, width), &mut tile, add);
+        multiply(a.rows_at(top, height), b.columns_at(left, width), &mut tile, add, &mut next);
         vectorized(
             #[inline(always)]
             || {
@@ -175,7 +177,7 @@ pub(crate) fn matmul_in_halves(
         let (a, b) = (a.columns_at(first, inner), b.rows_at(first, inner).columns_at(left, width));
         // SAFETY: the columns lie within the capacity of this half's sum, and no other piece makes them.
         let mut sum = unsafe { PartMut::new(shared[part], n, [0, m], [left, width]) };
-        multiply(a, b, &mut sum, false);
+        multiply(a, b, &mut sum, false, &mut Next::default());
         // Whoever comes second adds the other half.
         if !half_done[tile].swap(true, Ordering::AcqRel) {
             return;
@@ -200,8 +202,8 @@ pub(crate) fn matmul_in_halves(
     out
 }
 
-/// Makes `out`, or adds to it, `a` times `b`, which has at most [`COLUMNS`] columns, on one thread.
-fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool) {
+/// Makes `out`, or adds to it, `a` times `b`, which has at most [`COLUMNS`] columns, on one thread; asks for `next` meanwhile.
+fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool, next: &mut Next) {
     if let (Some(column), Order::Rows { data, stride }) = (b.column(), a.order()) {
         // A vector's width of columns would be made for one.
         vectorized(
@@ -219,7 +221,7 @@ fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool) {
     for first in (0..b.rows).step_by(DEPTH) {
         let depth = DEPTH.min(b.rows - first);
         let (a, b) = (a.columns_at(first, depth), b.rows_at(first, depth));
-        let mut product = |panel: Panel| in_strips(a, panel, out, add || first > 0);
+        let mut product = |panel: Panel| in_strips(a, panel, out, add || first > 0, next);
         // Where one factor is read in strides, the other is not to be read so as well.
         match (a.order(), Panel::in_place(b)) {
             (Order::Rows { .. }, Some(panel)) => product(panel),
@@ -229,7 +231,7 @@ fn multiply(a: Mat, b: Mat, out: &mut PartMut, add: bool) {
 }
 
 /// Makes `out`, or adds to it, `a` times the first columns of `panel`, a few rows and a part of each sum at a time.
-fn in_strips(a: Mat, panel: Panel, out: &mut PartMut, add: bool) {
+fn in_strips(a: Mat, panel: Panel, out: &mut PartMut, add: bool, next: &mut Next) {
     let parts = a.cols.div_ceil(NEAR);
     let most = a.cols.div_ceil(parts).next_multiple_of(LINE);
     for top in (0..a.rows).step_by(STRIP) {
@@ -238,7 +240,7 @@ fn in_strips(a: Mat, panel: Panel, out: &mut PartMut, add: bool) {
         for first in (0..a.cols).step_by(most) {
             let depth = most.min(a.cols - first);
             let (a, panel) = (a.columns_at(first, depth), panel.rows_at(first, depth));
-            microkernel::multiply(a, panel, out.rows_at(top, rows), add || first > 0);
+            microkernel::multiply(a, panel, out.rows_at(top, rows), add || first > 0, next);
         }
     }
 }

@@ -4,29 +4,32 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::matrix::{Mat, Order, PartMut};
 use crate::pack::Panel;
-use crate::prefetch::{self, LINE};
+use crate::prefetch::{self, LINE, Next};
 
 /// Rows in a block. With four vectors in each their sums fill 24 of AVX-512's 32 registers, which leaves room for a row of the
 /// panel; with two of AVX2's, 12 of 16.
-const ROWS: usize = 6;
+pub(crate) const ROWS: usize = 6;
 
 /// Makes `out`, or adds to it, `a` times the first columns of `panel`.
 ///
 /// Each element is summed up from its first product to its last, beginning with what is there if it is added to, and each product added
 /// without being rounded where the processor can do that. So its bits depend neither on the width of the vectors, nor on what is
 /// made beside it, nor on how many calls the sum is made in.
-pub(crate) fn multiply(a: Mat, panel: Panel, out: PartMut, add: bool) {
-    Arch::new().dispatch(Multiply { a, panel, out, add });
+///
+/// Of `next`, something is asked for with each block of [`ROWS`].
+pub(crate) fn multiply(a: Mat, panel: Panel, out: PartMut, add: bool, next: &mut Next) {
+    Arch::new().dispatch(Multiply { a, panel, out, add, next });
 }
 
-struct Multiply<'a> {
+struct Multiply<'a, 'n> {
     a: Mat<'a>,
     panel: Panel<'a>,
     out: PartMut<'a>,
     add: bool,
+    next: &'a mut Next<'n>,
 }
 
-impl WithSimd for Multiply<'_> {
+impl WithSimd for Multiply<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -35,7 +38,7 @@ impl WithSimd for Multiply<'_> {
     }
 }
 
-impl Multiply<'_> {
+impl Multiply<'_, '_> {
     /// Blocks of `V` vectors across, then of what is left.
     #[inline(always)]
     fn columns<S: Simd, const V: usize>(&mut self, simd: S) {
@@ -67,6 +70,7 @@ impl Multiply<'_> {
     #[inline(always)]
     fn rows<S: Simd, const V: usize>(&mut self, simd: S, left: usize) {
         for top in (0..self.a.rows).step_by(ROWS) {
+            self.next.ask();
             match self.a.rows - top {
                 1 => self.block::<S, 1, V>(simd, top, left),
                 2 => self.block::<S, 2, V>(simd, top, left),
@@ -237,7 +241,7 @@ mod tests {
                         let whole = SharedMut(product.as_mut_ptr());
                         // SAFETY: it is all of `product`, which nobody else looks at.
                         let out = unsafe { PartMut::new(whole, cols, [0, rows], [0, cols]) };
-                        way(Multiply { a: a_view, panel, out, add });
+                        way(Multiply { a: a_view, panel, out, add, next: &mut Next::default() });
                         let begin = if add { before.clone() } else { vec![0.; rows * cols] };
                         let expected = sums(&begin, &a, panel, size, fused);
                         assert_eq!(product, expected, "{size:?}, vectors: {name}, added: {add}");

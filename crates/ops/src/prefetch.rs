@@ -27,3 +27,25 @@ pub(crate) fn all<T>(values: &[T]) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = values;
 }
+
+/// What is needed next, asked for a few lines at a time: a core that asks for more at once waits until it has them.
+#[derive(Default)]
+pub(crate) struct Next<'a> {
+    rest: &'a [f32],
+    share: usize,
+}
+
+impl<'a> Next<'a> {
+    /// All of `values`, when [`ask`](Self::ask) is called so many times.
+    pub(crate) fn new(values: &'a [f32], times: usize) -> Self {
+        Self { rest: values, share: values.len().div_ceil(times.max(1)).next_multiple_of(LINE) }
+    }
+
+    /// The next few lines into the second cache.
+    #[inline(always)]
+    pub(crate) fn ask(&mut self) {
+        let (now, rest) = self.rest.split_at(self.share.min(self.rest.len()));
+        self.rest = rest;
+        all(now);
+    }
+}
