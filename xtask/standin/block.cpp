@@ -37,6 +37,9 @@ struct Thread {
 
 Thread threads[MOST_THREADS];
 uint64_t exchanged[MOST_THREADS];
+struct Factors {
+    unsigned a[4], b[2];
+} factors[MOST_THREADS];
 unsigned thread_count, started, done;
 bool backwards;
 std::vector<Fiber *> idle, fibers;
@@ -249,6 +252,28 @@ uint64_t exchange(int line, unsigned mask, uint64_t value, unsigned source_lane)
     const uint64_t got = there ? exchanged[source] : ~uint64_t(0);
     warp_barrier(line, mask);
     return got;
+}
+
+// d (16, 8) += a (16, 8) b (8, 8) by a warp; which lane has what, tensor_core.cuh says.
+void multiply_add_tf32(int line, float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+    const unsigned here = lane(), row = here / 4, column = here % 4 * 2;
+    const Factors *const warp = factors + running->thread / WARP * WARP;
+    memcpy(factors[running->thread].a, a, sizeof a);
+    memcpy(factors[running->thread].b, b, sizeof b);
+    warp_barrier(line);
+    const auto tf32 = [](unsigned bits) {
+        bits &= 0xffffe000; // the rest is not looked at
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        return (double)value;
+    };
+    for (unsigned i = 0; i < 4; i++) {
+        double sum = d[i];
+        for (unsigned k = 0; k < 8; k++)
+            sum += tf32(warp[row * 4 + k % 4].a[i / 2 + k / 4 * 2]) * tf32(warp[(column + i % 2) * 4 + k % 4].b[k / 4]);
+        d[i] = (float)sum;
+    }
+    warp_barrier(line);
 }
 
 Failure run(const Kernel &what, Index grid, Index block, void *const *arguments) {

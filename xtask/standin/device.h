@@ -62,6 +62,8 @@ constexpr int warpSize = 32;
 #define __shfl_up_sync(...) standin::shuffle(__LINE__, standin::Shuffle::UP, __VA_ARGS__)
 #define __shfl_down_sync(...) standin::shuffle(__LINE__, standin::Shuffle::DOWN, __VA_ARGS__)
 #define __shfl_xor_sync(...) standin::shuffle(__LINE__, standin::Shuffle::XOR, __VA_ARGS__)
+// PTX's mma.m16n8k8 in TF32, under the name that tensor_core.cuh gives it.
+#define multiply_add_tf32(...) standin::multiply_add_tf32(__LINE__, __VA_ARGS__)
 #undef assert
 #define assert(condition) ((condition) ? void() : standin::assertion(#condition, __LINE__))
 inline void __threadfence() {}

@@ -70,6 +70,7 @@ std::string what_is_at(const void *at);
 void block_barrier_slow(const char *file, int line);
 void warp_barrier_slow(int line, unsigned mask);
 uint64_t exchange(int line, unsigned mask, uint64_t value, unsigned source_lane);
+void multiply_add_tf32(int line, float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]);
 [[noreturn]] void assertion(const char *condition, int line);
 unsigned lane();
 

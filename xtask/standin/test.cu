@@ -24,6 +24,20 @@ extern "C" __global__ void sum(const float *x, float *out) {
     }
 }
 
+// a (16, 8) times b (8, 8), by a warp.
+extern "C" __global__ void multiply(const float *a, const float *b, float *out) {
+    const unsigned row = threadIdx.x / 4, column = threadIdx.x % 4;
+    unsigned from_a[4], from_b[2];
+    for (unsigned i = 0; i < 4; i++)
+        from_a[i] = __float_as_uint(a[(row + i % 2 * 8) * 8 + column + i / 2 * 4]);
+    for (unsigned i = 0; i < 2; i++)
+        from_b[i] = __float_as_uint(b[(column + i * 4) * 8 + row]);
+    float sums[4] = {};
+    multiply_add_tf32(sums, from_a, from_b);
+    for (unsigned i = 0; i < 4; i++)
+        out[(row + i / 2 * 8) * 8 + column * 2 + i % 2] = sums[i];
+}
+
 extern "C" __global__ void barrier_in_a_branch(float *out) {
     if (threadIdx.x < 32)
         __syncthreads();

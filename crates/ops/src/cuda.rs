@@ -10,6 +10,7 @@ mod graph;
 mod launch;
 mod layer;
 mod maxout;
+mod product;
 mod updates;
 mod workspace;
 

@@ -23,7 +23,7 @@ const VECTOR: usize = 16;
 const FEW_TILES: usize = 4;
 
 /// Rows of a tile in that case, a few of the micro-kernel's blocks.
-const ROWS: usize = 48;
+const TILE_ROWS: usize = 48;
 
 /// Rows of a panel: longer sums are cut into these. Copied, such a panel is 256 KiB, which a core's second cache has room for.
 const DEPTH: usize = 1 << 10;
@@ -111,7 +111,7 @@ unsafe fn tiles(
 ) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
     let tiles_across = n.div_ceil(COLUMNS);
-    let height = if tiles_across < FEW_TILES { ROWS } else { m.max(1) };
+    let height = if tiles_across < FEW_TILES { TILE_ROWS } else { m.max(1) };
     parallel::for_each(tiles_across * m.div_ceil(height), m * n * k, |tile| {
         let top = tile / tiles_across * height;
         let height = height.min(m - top);
@@ -248,7 +248,7 @@ fn in_strips(a: Mat, panel: Panel, out: &mut PartMut, add: bool, next: &mut Next
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::numbers;
+    use crate::testing::{numbers, sums, transposed};
 
     #[test]
     fn tiles_cover_all_columns_once() {
@@ -271,15 +271,9 @@ mod tests {
         // Beyond a strip, a panel and a tile.
         let (m, k, n) = (100, 1100, 70);
         let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
-        let by_columns: Vec<f32> = (0..m * k).map(|at| a[at % m * k + at / m]).collect();
+        let by_columns = transposed(&a, m);
         let fused = !matches!(pulp::Arch::new(), pulp::Arch::Scalar);
-        let sum = |row: usize, col: usize| {
-            (0..k).fold(0f32, |sum, i| {
-                let (x, y) = (a[row * k + i], b[i * n + col]);
-                if fused { x.mul_add(y, sum) } else { x * y + sum }
-            })
-        };
-        let expected: Vec<f32> = (0..m * n).map(|at| sum(at / n, at % n)).collect();
+        let expected = sums(&vec![0.; m * n], &a, &b, [m, k, n], fused);
         for a in [Mat::new(&a, k), Mat::new(&by_columns, m).transposed()] {
             assert_eq!(matmul(a, Mat::new(&b, n), |_, _, _| {}), expected);
         }

@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::pack;
     use crate::parallel::SharedMut;
-    use crate::testing::numbers;
+    use crate::testing::{numbers, sums, transposed};
 
     type Way = Box<dyn Fn(Multiply)>;
 
@@ -206,23 +206,6 @@ mod tests {
         ways
     }
 
-    /// Each element alone, from what it begins with and its first product to its last.
-    fn sums(
-        begin: &[f32],
-        a: &[f32],
-        panel: Panel,
-        [rows, depth, cols]: [usize; 3],
-        fused: bool,
-    ) -> Vec<f32> {
-        let sum = |row: usize, col: usize| {
-            (0..depth).fold(begin[row * cols + col], |sum, i| {
-                let (x, y) = (a[row * depth + i], panel.rows[i * panel.stride + col]);
-                if fused { x.mul_add(y, sum) } else { x * y + sum }
-            })
-        };
-        (0..rows * cols).map(|at| sum(at / cols, at % cols)).collect()
-    }
-
     #[test]
     fn bits_depend_on_the_factors_alone() {
         for size @ [rows, depth, cols] in
@@ -233,7 +216,8 @@ mod tests {
             let (a, panel, before) =
                 (numbers(rows * depth, 1), numbers(depth * stride, 2), numbers(rows * cols, 3));
             let panel = Panel { rows: &panel, stride };
-            let by_columns: Vec<f32> = (0..rows * depth).map(|at| a[at % rows * depth + at / rows]).collect();
+            let by_columns = transposed(&a, rows);
+            let b: Vec<f32> = panel.rows.chunks(stride).flat_map(|row| &row[..cols]).copied().collect();
             for (name, fused, way) in ways() {
                 for a_view in [Mat::new(&a, depth), Mat::new(&by_columns, rows).transposed()] {
                     for add in [false, true] {
@@ -243,7 +227,7 @@ mod tests {
                         let out = unsafe { PartMut::new(whole, cols, [0, rows], [0, cols]) };
                         way(Multiply { a: a_view, panel, out, add, next: &mut Next::default() });
                         let begin = if add { before.clone() } else { vec![0.; rows * cols] };
-                        let expected = sums(&begin, &a, panel, size, fused);
+                        let expected = sums(&begin, &a, &b, size, fused);
                         assert_eq!(product, expected, "{size:?}, vectors: {name}, added: {add}");
                     }
                 }

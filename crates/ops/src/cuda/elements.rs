@@ -117,7 +117,8 @@ pub(crate) fn join(matrices: &[Tensor]) -> Result<Tensor> {
         candle_core::bail!("{NAME}: expected at most {AT_ONCE} matrices, found {}", matrices.len());
     }
     let width = first.dims2()?.1;
-    let mut lots = Lots { from: [0; AT_ONCE], ends: [0; AT_ONCE] };
+    // What is not there begins after all that is.
+    let mut lots = Lots { from: [0; AT_ONCE], ends: [u32::MAX; AT_ONCE] };
     let mut rows = 0;
     for (at, matrix) in matrices.iter().enumerate() {
         rows += matrix.dims2()?.0;
@@ -127,7 +128,9 @@ pub(crate) fn join(matrices: &[Tensor]) -> Result<Tensor> {
     let out = output((rows, width), first)?;
     let elements: u32 = count(NAME, out.elem_count())?;
     let to = address::<f32>(NAME, &out)?;
-    launch!(&device(&out)?, Elements, "join", one_each(elements), [lots, to, elements]);
+    // A thread takes four.
+    let spread = one_each(elements.div_ceil(4));
+    launch!(&device(&out)?, Elements, "join", spread, [lots, to, elements]);
     Ok(out)
 }
 

@@ -5,8 +5,9 @@ use candle_core::cuda::cudarc::driver::{DevicePtr, DeviceRepr};
 use candle_core::{CudaDevice, DType, Device, Error, Result, Storage, Tensor};
 
 /// The kernels, compiled by the build script: one module for each file.
-pub(super) const MODULES: [(&str, &str); 4] = [
+pub(super) const MODULES: [(&str, &str); 5] = [
     ("ganlet_product", include_str!(concat!(env!("OUT_DIR"), "/product.ptx"))),
+    ("ganlet_vectors", include_str!(concat!(env!("OUT_DIR"), "/vectors.ptx"))),
     ("ganlet_elements", include_str!(concat!(env!("OUT_DIR"), "/elements.ptx"))),
     ("ganlet_updates", include_str!(concat!(env!("OUT_DIR"), "/updates.ptx"))),
     ("ganlet_noise", include_str!(concat!(env!("OUT_DIR"), "/noise.ptx"))),
@@ -16,6 +17,7 @@ pub(super) const MODULES: [(&str, &str); 4] = [
 #[derive(Clone, Copy)]
 pub(super) enum Module {
     Product,
+    Vectors,
     Elements,
     Updates,
     Noise,

@@ -24,59 +24,84 @@ struct Numbers {
     __device__ __forceinline__ const float *now() const { return table + (clock ? clock[1] * columns : 0) + column; }
 };
 
-struct Place {
-    int tensor;
-    unsigned element;
-};
+constexpr unsigned EACH = 4; // elements of a thread, each a block's width from the next
 
-// Which element this thread has: `element` is that of `tensor`, or beyond its end.
-__device__ __forceinline__ Place place(const Updates &updates) {
+// The tensor of this block.
+__device__ __forceinline__ int tensor_of_block(const Updates &updates) {
     int tensor = 0;
     while (blockIdx.x >= updates.blocks[tensor + 1])
         tensor++;
-    return {tensor, (blockIdx.x - updates.blocks[tensor]) * blockDim.x + threadIdx.x};
+    return tensor;
+}
+
+// Which element of its tensor this thread has, the first of its own.
+__device__ __forceinline__ unsigned first_element(const Updates &updates, int tensor) {
+    return (blockIdx.x - updates.blocks[tensor]) * blockDim.x * EACH + threadIdx.x;
+}
+
+// Gives each element of this thread its new numbers: `rule` changes the parameter and its state, and is told the gradient. All are
+// read before the first is written, so that they are on their way at once.
+template <class Rule>
+__device__ __forceinline__ void update(const Updates &updates, Rule rule) {
+    const int tensor = tensor_of_block(updates);
+    const unsigned first = first_element(updates, tensor), count = updates.count[tensor];
+    float *const parameter = updates.parameter[tensor], *const m = updates.first[tensor], *const v = updates.second[tensor];
+    const float *const gradient = updates.gradient[tensor];
+    float parameters[EACH], gradients[EACH], ms[EACH] = {}, vs[EACH] = {};
+#pragma unroll
+    for (unsigned each = 0, i = first; each < EACH; each++, i += blockDim.x)
+        if (i < count) {
+            parameters[each] = parameter[i];
+            gradients[each] = gradient[i];
+            if (m)
+                ms[each] = m[i];
+            if (v)
+                vs[each] = v[i];
+        }
+#pragma unroll
+    for (unsigned each = 0, i = first; each < EACH; each++, i += blockDim.x)
+        if (i < count) {
+            rule(parameters[each], gradients[each], ms[each], vs[each]);
+            parameter[i] = parameters[each];
+            if (m)
+                m[i] = ms[each];
+            if (v)
+                v[i] = vs[each];
+        }
 }
 
 // Numbers: the rate over the correction of the first moment, and the correction of the second's root.
 extern "C" __global__ void adam(Updates updates, Numbers numbers, float beta1, float new1, float beta2, float new2, float epsilon) {
-    const Place at = place(updates);
-    if (at.element >= updates.count[at.tensor])
-        return;
     const float rate = numbers.now()[0], correction = numbers.now()[1];
-    const float gradient = updates.gradient[at.tensor][at.element];
-    float &m = updates.first[at.tensor][at.element];
-    float &v = updates.second[at.tensor][at.element];
-    const float new_m = beta1 * m + new1 * gradient;
-    const float new_v = beta2 * v + new2 * gradient * gradient;
-    m = new_m;
-    v = new_v;
-    updates.parameter[at.tensor][at.element] -= rate * new_m / (sqrtf(new_v) * correction + epsilon);
+    update(updates, [=](float &parameter, float gradient, float &m, float &v) {
+        m = beta1 * m + new1 * gradient;
+        v = beta2 * v + new2 * gradient * gradient;
+        parameter -= rate * m / (sqrtf(v) * correction + epsilon);
+    });
 }
 
 // Numbers: the rate.
 extern "C" __global__ void sgd(Updates updates, Numbers numbers, float momentum) {
-    const Place at = place(updates);
-    if (at.element >= updates.count[at.tensor])
-        return;
-    float &velocity = updates.first[at.tensor][at.element];
-    const float moved = momentum * velocity + updates.gradient[at.tensor][at.element];
-    velocity = moved;
-    updates.parameter[at.tensor][at.element] -= numbers.now()[0] * moved;
+    const float rate = numbers.now()[0];
+    update(updates, [=](float &parameter, float gradient, float &velocity, float &) {
+        velocity = momentum * velocity + gradient;
+        parameter -= rate * velocity;
+    });
 }
 
 // The parameters here are the averages, the gradients the parameters. Numbers: how much of what is new is taken in.
 extern "C" __global__ void average(Updates updates, Numbers numbers) {
-    const Place at = place(updates);
-    if (at.element >= updates.count[at.tensor])
-        return;
-    float &mean = updates.parameter[at.tensor][at.element];
-    // As a difference: two equal numbers must not drift apart by rounding.
-    mean += numbers.now()[0] * (updates.gradient[at.tensor][at.element] - mean);
+    const float share = numbers.now()[0];
+    update(updates, [=](float &mean, float parameter, float &, float &) {
+        // As a difference: two equal numbers must not drift apart by rounding.
+        mean += share * (parameter - mean);
+    });
 }
 
 // Sets the flag of each tensor, here the parameters, that holds anything but finite numbers.
 extern "C" __global__ void find_not_finite(Updates updates, unsigned *flags) {
-    const Place at = place(updates);
-    if (at.element < updates.count[at.tensor] && !isfinite(updates.parameter[at.tensor][at.element]))
-        flags[at.tensor] = 1;
+    const int tensor = tensor_of_block(updates);
+    for (unsigned each = 0, i = first_element(updates, tensor); each < EACH; each++, i += blockDim.x)
+        if (i < updates.count[tensor] && !isfinite(updates.parameter[tensor][i]))
+            flags[tensor] = 1;
 }

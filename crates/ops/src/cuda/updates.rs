@@ -12,6 +12,9 @@ const NAME: &str = "update";
 /// How many tensors one launch takes.
 const MAX_TENSORS: usize = 16;
 
+/// How many elements a thread takes.
+const EACH: u32 = 4;
+
 /// As in `updates.cu`.
 #[repr(C)]
 #[derive(Default)]
@@ -78,7 +81,7 @@ pub(crate) fn update(updates: &[Update], rule: &Rule, row: Option<&Row>) -> Resu
             lot.second[at] = state.next().transpose()?.unwrap_or(0);
             lot.count[at] = elements;
             lot.blocks[at] = blocks;
-            blocks += elements.div_ceil(THREADS);
+            blocks += elements.div_ceil(THREADS * EACH);
         }
         lot.blocks[updates.len()] = blocks;
         let spread = Spread { blocks: (blocks, 1), threads: (THREADS, 1) };
@@ -119,7 +122,7 @@ pub(crate) fn first_not_finite(tensors: &[&Tensor]) -> Result<Option<usize>> {
             lot.parameter[at] = address::<f32>(NAME, tensor)?;
             lot.count[at] = elements;
             lot.blocks[at] = blocks;
-            blocks += elements.div_ceil(THREADS);
+            blocks += elements.div_ceil(THREADS * EACH);
         }
         lot.blocks[tensors.len()] = blocks;
         let spread = Spread { blocks: (blocks, 1), threads: (THREADS, 1) };
