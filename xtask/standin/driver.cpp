@@ -833,6 +833,16 @@ API CUresult cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y
         return run_kernel(kernel, grid, block, arguments);
     });
 }
+// As the driver's cuda.h has it. Its attributes say what may overlap, and here nothing does.
+struct LaunchConfig {
+    unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+    void *stream, *attributes;
+    unsigned attribute_count;
+};
+API CUresult cuLaunchKernelEx(const LaunchConfig *c, Function *function, void **parameters, void **extra) {
+    return cuLaunchKernel(function, c->grid_x, c->grid_y, c->grid_z, c->block_x, c->block_y, c->block_z, c->shared_bytes, c->stream, parameters,
+                          extra);
+}
 
 // Capture and graphs
 

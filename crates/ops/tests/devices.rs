@@ -128,7 +128,8 @@ fn compute_network([batch, inputs, hidden, outputs]: [usize; 4], device: &Device
     Ok(all)
 }
 
-/// Edges of tiles and vectors, and more tiles than there are processors; the last is so large that a GPU leaves its products to a library.
+/// Edges of tiles and vectors, and more tiles than there are processors; then one so large that a GPU leaves its products to a library, and one
+/// with a long vector.
 #[test]
 fn networks_of_all_shapes() -> Result<()> {
     let shapes = [
@@ -139,6 +140,7 @@ fn networks_of_all_shapes() -> Result<()> {
         [201, 130, 7, 784],
         [450, 9, 400, 5],
         [1100, 512, 512, 16],
+        [8200, 4, 512, 1],
     ];
     for shape in shapes {
         let expected = compute_network(shape, &Device::Cpu)?;
@@ -154,7 +156,7 @@ fn networks_of_all_shapes() -> Result<()> {
 /// Losses with gradients, matrices joined, and more tensors than one launch updates.
 fn compute_several(device: &Device) -> Result<Vec<Tensor>> {
     let mut all = Vec::new();
-    let logits = (tensor((600, 1), device)? * 20.)?;
+    let logits = (tensor((1500, 1), device)? * 20.)?;
     let term = |term| LossTerm { term, weight: -0.5 };
     for terms in [
         vec![term(Term::CrossEntropy { target: 0.9 }), term(Term::CrossEntropy { target: 0. })],

@@ -23,6 +23,8 @@ const PACKAGES: &[&str] = &["ops", "models", "train"];
 const EVERY_DEVICE: &str = "testing::devices";
 /// Ampere, Ada, Hopper and both kinds of Blackwell.
 const GPUS: &[&str] = &["sm_80", "sm_89", "sm_90", "sm_100", "sm_120"];
+/// Those of them that can start a kernel while the one before it ends.
+const OVERLAPPING: &[&str] = &["sm_90", "sm_100", "sm_120"];
 /// What compute-sanitizer looks for: accesses out of place, threads that disturb each other in shared memory, and barriers that not all reach.
 const SANITIZER: &[&str] = &["memcheck", "racecheck", "synccheck"];
 /// Makes the tests fail where they find no GPU, instead of doing without; and one at a time, since a test that opens the GPU waits for
@@ -76,9 +78,27 @@ fn on_the_stand_in() -> Outcome {
     command::run(&mut Command::new(&standin.tests), "the stand-in itself is wrong")?;
     let toolchain = Toolchain::new()?;
     let Built { tests, ptx } = build_tests(&toolchain)?;
-    for file in standin::files_in(&ptx)?.iter().filter(|file| file.extension().is_some_and(|e| e == "ptx")) {
-        for gpu in GPUS {
-            command::read_quietly(toolchain.assembler(gpu).arg(file), "a driver would not take it either")?;
+    for (folder, gpus) in [(&ptx, GPUS), (&ptx.join("overlapping"), OVERLAPPING)] {
+        for file in
+            standin::files_in(folder)?.iter().filter(|file| file.extension().is_some_and(|e| e == "ptx"))
+        {
+            for gpu in gpus {
+                command::read_quietly(
+                    toolchain.assembler(gpu).arg(file),
+                    "a driver would not take it either",
+                )?;
+            }
+        }
+    }
+    for file in standin::files_in(&ptx.join("overlapping"))? {
+        let text =
+            std::fs::read_to_string(&file).map_err(|e| format!("could not read {}: {e}", file.display()))?;
+        if let Some(kernel) = without_wait(&text) {
+            return Err(format!(
+                "{}: kernel {kernel} does not wait for the one before it: see launch.cuh",
+                file.display()
+            )
+            .into());
         }
     }
     let log = standin.library.with_file_name("launches");
@@ -118,6 +138,12 @@ fn never_launched<'a>(kernels: &'a [String], log: &str) -> Vec<&'a str> {
             .any(|(name, count)| name == kernel && count != "0")
     };
     kernels.iter().map(String::as_str).filter(|kernel| !launched(kernel)).collect()
+}
+
+/// A kernel in PTX that does not wait for the one before it.
+fn without_wait(ptx: &str) -> Option<&str> {
+    let kernel = ptx.split(".entry ").skip(1).find(|kernel| !kernel.contains("griddepcontrol.wait"))?;
+    kernel.split('(').next()
 }
 
 struct Test {
@@ -246,5 +272,9 @@ mod tests {
 
         let kernels = ["a", "b", "c"].map(String::from);
         assert_eq!(never_launched(&kernels, "a 0\nb 2\na 1\n"), ["c"]);
+
+        let waits = ".visible .entry a(\n)\n{\ngriddepcontrol.wait;\n}";
+        assert_eq!(without_wait(waits), None);
+        assert_eq!(without_wait(&format!("{waits}\n.visible .entry b(\n)\n{{\nret;\n}}")), Some("b"));
     }
 }

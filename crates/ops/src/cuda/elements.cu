@@ -1,5 +1,6 @@
 // What is done element by element, and the losses.
 
+#include "launch.cuh"
 #include "layer.cuh"
 
 // Where a training stands: the number of the step, and which of the epoch's it is. It moves on the GPU, so that steps can be
@@ -11,6 +12,7 @@ struct Clock {
 
 // To the next step and its row; after the last of the `rows` to the first.
 extern "C" __global__ void tick(Clock *clock, unsigned rows) {
+    after_the_kernel_before();
     clock->step += 1;
     clock->row = (clock->row + 1) % rows;
 }
@@ -18,6 +20,7 @@ extern "C" __global__ void tick(Clock *clock, unsigned rows) {
 // gradient * mask * derivative(y), a null mask standing for 1.
 extern "C" __global__ void times_slope(const float *gradient, const float *mask, const float *y, float *out, unsigned count,
                                        int activation, float slope) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i >= count)
         return;
@@ -26,6 +29,7 @@ extern "C" __global__ void times_slope(const float *gradient, const float *mask,
 }
 
 extern "C" __global__ void multiply(const float *a, const float *b, float *out, unsigned count) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i < count)
         out[i] = a[i] * b[i];
@@ -33,6 +37,7 @@ extern "C" __global__ void multiply(const float *a, const float *b, float *out, 
 
 // Which of `pieces` neighbours is the largest: the first of several; a NaN wins. One thread for each group of them.
 extern "C" __global__ void maxout_winners(const float *z, unsigned char *winners, unsigned count, unsigned pieces) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i >= count)
         return;
@@ -50,6 +55,7 @@ extern "C" __global__ void maxout_winners(const float *z, unsigned char *winners
 // What stands where the winner does.
 extern "C" __global__ void maxout_select(const float *z, const unsigned char *winners, float *out, unsigned count,
                                          unsigned pieces) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i < count)
         out[i] = z[(unsigned long long)i * pieces + winners[i]];
@@ -58,6 +64,7 @@ extern "C" __global__ void maxout_select(const float *z, const unsigned char *wi
 // y where the winner stands and 0 elsewhere: `count` numbers of z.
 extern "C" __global__ void maxout_spread(const float *y, const unsigned char *winners, float *out, unsigned count,
                                          unsigned pieces) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i < count)
         out[i] = winners[i / pieces] == i % pieces ? y[i / pieces] : 0.f;
@@ -65,6 +72,7 @@ extern "C" __global__ void maxout_spread(const float *y, const unsigned char *wi
 
 // x (count / width, width) less `center` (width,).
 extern "C" __global__ void center(const float *x, const float *center, float *out, unsigned count, unsigned width) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i < count)
         out[i] = x[i] - center[i % width];
@@ -74,6 +82,7 @@ extern "C" __global__ void center(const float *x, const float *center, float *ou
 // not is NaN, since a kernel cannot fail.
 extern "C" __global__ void gather_normalize(const unsigned char *pixels, const unsigned *indices, const Clock *clock, float *out,
                                             unsigned rows, unsigned width, unsigned batch) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i >= batch * width)
         return;
@@ -85,6 +94,7 @@ extern "C" __global__ void gather_normalize(const unsigned char *pixels, const u
 // The labels of the clock's step as vectors of `classes` numbers, 1 at the label and else 0.
 extern "C" __global__ void gather_one_hot(const unsigned char *labels, const unsigned *indices, const Clock *clock, float *out,
                                           unsigned rows, unsigned classes, unsigned batch) {
+    after_the_kernel_before();
     const unsigned i = thread_number();
     if (i >= batch * classes)
         return;
@@ -101,6 +111,7 @@ struct Lots {
 
 // Four numbers for each thread, each a block's width from the next, so that all are on their way at once.
 extern "C" __global__ void join(Lots lots, float *out, unsigned count) {
+    after_the_kernel_before();
     constexpr unsigned EACH = 4;
     const unsigned begin = blockIdx.x * blockDim.x * EACH + threadIdx.x;
     float values[EACH];
@@ -145,17 +156,18 @@ __device__ __forceinline__ double2 term(double l, int kind, double target) {
     }
 }
 
-constexpr int LOSS_THREADS = 256;
+constexpr int MOST_THREADS = 1024;
 
-// The mean over the first `first` logits of one term, plus that over the others of another, and the gradient; in one block.
+// The mean over the first `first` logits of one term, plus that over the others of another, and the gradient; in one block, of a power of two of threads.
 extern "C" __global__ void mean_loss(const float *logits, float *value, float *gradient, int first, int count, int kind_first,
                                      float target_first, float weight_first, int kind_other, float target_other,
                                      float weight_other) {
-    __shared__ double partial[LOSS_THREADS];
+    after_the_kernel_before();
+    __shared__ double partial[MOST_THREADS];
     const double scale_first = (double)weight_first / first;
     const double scale_other = count > first ? (double)weight_other / (count - first) : 0.;
     double sum = 0.;
-    for (int i = threadIdx.x; i < count; i += LOSS_THREADS) {
+    for (int i = threadIdx.x; i < count; i += blockDim.x) {
         const bool is_first = i < first;
         const double scale = is_first ? scale_first : scale_other;
         const double2 of = term(logits[i], is_first ? kind_first : kind_other, is_first ? target_first : target_other);
@@ -163,7 +175,7 @@ extern "C" __global__ void mean_loss(const float *logits, float *value, float *g
         gradient[i] = (float)(scale * of.y);
     }
     partial[threadIdx.x] = sum;
-    for (int half = LOSS_THREADS / 2; half > 0; half /= 2) {
+    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
         __syncthreads();
         if (threadIdx.x < half)
             partial[threadIdx.x] += partial[threadIdx.x + half];

@@ -155,7 +155,7 @@ pub(crate) fn mean_loss(logits: &Tensor, terms: &[LossTerm]) -> Result<(Tensor, 
         &device(logits)?,
         Elements,
         "mean_loss",
-        Spread { blocks: (1, 1), threads: (256, 1) },
+        Spread { blocks: (1, 1), threads: (if logit_count <= 1024 { 256 } else { 1024 }, 1) },
         [
             address::<f32>(NAME, logits)?,
             address::<f32>(NAME, &value)?,

@@ -1,19 +1,44 @@
 //! From tensors to addresses, and from a kernel's name to its launch.
 
-use candle_core::cuda::CudaDType;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+use candle_core::cuda::cudarc::driver::sys::{
+    CUdevice_attribute, CUlaunchAttribute, CUlaunchAttributeID, CUlaunchAttributeValue, CUlaunchConfig,
+    cuLaunchKernelEx,
+};
 use candle_core::cuda::cudarc::driver::{DevicePtr, DeviceRepr};
+use candle_core::cuda::{CudaDType, WrapErr};
 use candle_core::{CudaDevice, DType, Device, Error, Result, Storage, Tensor};
 
-/// The kernels, compiled by the build script: one module for each file.
-pub(super) const MODULES: [(&str, &str); 5] = [
-    ("ganlet_product", include_str!(concat!(env!("OUT_DIR"), "/product.ptx"))),
-    ("ganlet_vectors", include_str!(concat!(env!("OUT_DIR"), "/vectors.ptx"))),
-    ("ganlet_elements", include_str!(concat!(env!("OUT_DIR"), "/elements.ptx"))),
-    ("ganlet_updates", include_str!(concat!(env!("OUT_DIR"), "/updates.ptx"))),
-    ("ganlet_noise", include_str!(concat!(env!("OUT_DIR"), "/noise.ptx"))),
+/// A file of kernels, as the build script has compiled it.
+struct Compiled {
+    name: &'static str,
+    /// PTX for any GPU.
+    ptx: &'static str,
+    /// PTX for Hopper and newer, whose kernels can start while the one before them ends.
+    overlapping: &'static str,
+}
+
+macro_rules! compiled {
+    ($name:literal) => {
+        Compiled {
+            name: concat!("ganlet_", $name),
+            ptx: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".ptx")),
+            overlapping: include_str!(concat!(env!("OUT_DIR"), "/overlapping/", $name, ".ptx")),
+        }
+    };
+}
+
+const MODULES: [Compiled; 5] = [
+    compiled!("product"),
+    compiled!("vectors"),
+    compiled!("elements"),
+    compiled!("updates"),
+    compiled!("noise"),
 ];
 
-/// A file of kernels, as a place in [`MODULES`].
+/// Which of [`MODULES`].
 #[derive(Clone, Copy)]
 pub(super) enum Module {
     Product,
@@ -80,27 +105,70 @@ pub(super) fn one_each(elements: u32) -> Spread {
 /// the kernel's comment says.
 macro_rules! launch {
     ($device:expr, $module:ident, $name:expr, $spread:expr, [$($argument:expr),* $(,)?]) => {{
-        use candle_core::cuda::WrapErr;
-        use candle_core::cuda::cudarc::driver::{LaunchConfig, PushKernelArg};
-        let spread: $crate::cuda::launch::Spread = $spread;
-        if spread.blocks.0 > 0 && spread.blocks.1 > 0 {
-            let (module, ptx) = $crate::cuda::launch::MODULES[$crate::cuda::launch::Module::$module as usize];
-            let kernel = $device.get_or_load_custom_func($name, module, ptx)?;
-            let mut builder = kernel.builder();
-            $(
-                let argument = $argument;
-                builder.arg(&argument);
-            )*
-            // SAFETY: the caller's, as the macro says.
-            unsafe {
-                builder.launch(LaunchConfig {
-                    grid_dim: (spread.blocks.0, spread.blocks.1, 1),
-                    block_dim: (spread.threads.0, spread.threads.1, 1),
-                    shared_mem_bytes: 0,
-                })
-            }
-            .w()?;
+        let mut arguments = Vec::new();
+        $(
+            let argument = $argument;
+            arguments.push($crate::cuda::launch::pointer(&argument));
+        )*
+        // SAFETY: the caller's, as the macro says; what is pointed to is there until this returns.
+        unsafe {
+            $crate::cuda::launch::queue(
+                $device,
+                $crate::cuda::launch::Module::$module,
+                $name,
+                $spread,
+                &mut arguments,
+            )?;
         }
     }};
 }
 pub(super) use launch;
+
+/// An argument, as the driver is given it.
+pub(super) fn pointer<T: DeviceRepr>(argument: &T) -> *mut c_void {
+    (&raw const *argument).cast_mut().cast()
+}
+
+/// Queues a kernel of ours, which may be started while the one before it ends: it waits by itself (see `launch.cuh`).
+///
+/// # Safety
+/// `arguments` point to what the kernel is declared to take.
+pub(super) unsafe fn queue(
+    gpu: &CudaDevice,
+    module: Module,
+    name: &str,
+    spread: Spread,
+    arguments: &mut [*mut c_void],
+) -> Result<()> {
+    if spread.blocks.0 == 0 || spread.blocks.1 == 0 {
+        return Ok(());
+    }
+    let stream = gpu.cuda_stream();
+    let context = stream.context();
+    let overlaps =
+        context.attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).w()? >= 9;
+    let Compiled { name: module, ptx, overlapping } = &MODULES[module as usize];
+    let kernel = gpu.get_or_load_custom_func(name, module, if overlaps { overlapping } else { ptx })?;
+    let mut attribute = CUlaunchAttribute {
+        id: CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+        pad: Default::default(),
+        value: CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+    };
+    let config = CUlaunchConfig {
+        gridDimX: spread.blocks.0,
+        gridDimY: spread.blocks.1,
+        gridDimZ: 1,
+        blockDimX: spread.threads.0,
+        blockDimY: spread.threads.1,
+        blockDimZ: 1,
+        sharedMemBytes: 0,
+        hStream: stream.cu_stream(),
+        attrs: &raw mut attribute,
+        numAttrs: overlaps.into(),
+    };
+    context.bind_to_thread().w()?;
+    // SAFETY: the caller's; configuration and attribute are read before this returns.
+    unsafe { cuLaunchKernelEx(&raw const config, kernel.cu_function(), arguments.as_mut_ptr(), null_mut()) }
+        .result()
+        .w()
+}

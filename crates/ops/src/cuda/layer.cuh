@@ -21,8 +21,3 @@ __device__ __forceinline__ float derivative(float y, int activation, float slope
     default: return 1.f;
     }
 }
-
-// The number of this thread among all of the launch.
-__device__ __forceinline__ unsigned thread_number() {
-    return blockIdx.x * blockDim.x + threadIdx.x;
-}

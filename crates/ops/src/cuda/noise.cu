@@ -1,6 +1,8 @@
 // Random numbers as ganlet-random has them: a function of seed, domain and step. The integers are Philox 4x32-10's (Salmon et al., SC
 // 2011, section 3.3); the floats are made of them by the same operations in the same order as on a CPU: the same bits.
 
+#include "launch.cuh"
+
 // One or two streams, whose numbers go one behind the other; blockIdx.y says which of them a block draws from.
 struct Streams {
     const unsigned long long *clock; // its first number is the step
@@ -65,7 +67,8 @@ __device__ __forceinline__ float *begin(float *out, const Streams &streams) {
 
 // A thread makes the four numbers of one block. Sixteen blocks are laid out side by side, word by word.
 extern "C" __global__ void fill_normal(float *out, Streams streams, float deviation) {
-    const unsigned block = blockIdx.x * blockDim.x + threadIdx.x;
+    after_the_kernel_before();
+    const unsigned block = thread_number();
     const unsigned at = block / 16 * 64 + block % 16, count = streams.count[blockIdx.y];
     if (at >= count)
         return;
@@ -84,14 +87,16 @@ __device__ __forceinline__ float uniform(const Streams &streams, unsigned number
 
 // Uniform in [low, low + range).
 extern "C" __global__ void fill_uniform(float *out, Streams streams, float low, float range) {
-    const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+    after_the_kernel_before();
+    const unsigned i = thread_number();
     if (i < streams.count[blockIdx.y])
         begin(out, streams)[i] = low + range * uniform(streams, i);
 }
 
 // 0 with probability `rate`, else `kept`.
 extern "C" __global__ void fill_mask(float *out, Streams streams, float rate, float kept) {
-    const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+    after_the_kernel_before();
+    const unsigned i = thread_number();
     if (i < streams.count[blockIdx.y])
         begin(out, streams)[i] = uniform(streams, i) < rate ? 0.f : kept;
 }

@@ -8,6 +8,7 @@
 // Matrices are row after row, of less than 2^31 elements. `nt`: C(m, n) = A(m, k) B(n, k)^T; `nn`: A(m, k) B(k, n); `tn`: A(k, m)^T B(k, n).
 
 #include "epilogue.cuh"
+#include "launch.cuh"
 #include "tensor_core.cuh"
 
 constexpr int DEPTH = 16; // of a slice: two of the tensor cores'
@@ -170,15 +171,16 @@ __device__ __forceinline__ void product(const float *a, const float *b, float *c
 #define PRODUCT(NAME, TM, TN, WARPS, A_ALONG_K, B_ALONG_K)                                                                   \
     extern "C" __global__ void __launch_bounds__(WARPS * 32)                                                                 \
         NAME(const float *a, const float *b, float *c, int m, int n, int k, Epilogue epilogue) {                             \
+        after_the_kernel_before();                                                                                        \
         product<TM, TN, WARPS, A_ALONG_K, B_ALONG_K>(a, b, c, m, n, k, blockIdx.x * TM * 16, blockIdx.y * TN * 8, epilogue); \
     }
-PRODUCT(product_nt_16x16, 1, 2, 8, true, true)
-PRODUCT(product_nt_16x32, 1, 4, 8, true, true)
-PRODUCT(product_nt_32x32, 2, 4, 4, true, true)
-PRODUCT(product_nn_16x16, 1, 2, 8, true, false)
-PRODUCT(product_nn_16x32, 1, 4, 8, true, false)
-PRODUCT(product_nn_32x32, 2, 4, 4, true, false)
-PRODUCT(product_tn_32x32, 2, 4, 4, false, false)
+PRODUCT(product_nt_small, 1, 2, 8, true, true)
+PRODUCT(product_nt_middle, 1, 4, 8, true, true)
+PRODUCT(product_nt_lean, 1, 4, 4, true, true)
+PRODUCT(product_nn_small, 1, 2, 8, true, false)
+PRODUCT(product_nn_middle, 1, 4, 8, true, false)
+PRODUCT(product_nn_lean, 1, 4, 4, true, false)
+PRODUCT(product_tn, 2, 4, 4, false, false)
 
 // Several products of the form `tn` in one launch: the gradients of all layers of a network.
 constexpr int MAX_PRODUCTS = 8;
@@ -195,6 +197,7 @@ struct Products {
 
 // A block for each tile of each product, 32 x 32.
 extern "C" __global__ void __launch_bounds__(128) products_tn(Products products) {
+    after_the_kernel_before();
     int at = 0;
     while (blockIdx.x >= products.tiles[at + 1])
         at++;

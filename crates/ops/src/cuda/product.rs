@@ -54,37 +54,45 @@ impl Epilogue {
     }
 }
 
-/// The part of a result that a block makes.
+/// The part of a result that a block makes, and how many warps share out the sum.
 #[derive(Clone, Copy)]
 enum Tile {
-    Of16x16,
-    Of16x32,
-    Of32x32,
+    /// 16 x 16, by eight warps.
+    Small,
+    /// 16 x 32, by eight warps.
+    Middle,
+    /// 16 x 32, by four warps.
+    Lean,
+    /// 32 x 32, by four warps: for the form `Tn` alone, whose sums are short.
+    Large,
 }
 
 impl Tile {
-    /// For a result of these rows and columns. Where smaller tiles leave no multiprocessor of a large GPU (an H100 has 132) with more than
-    /// one, they take less time; where each has several, larger ones read the factors less often.
-    fn new((m, n): (usize, usize)) -> Self {
-        match Self::Of16x32.count((m, n)) {
-            _ if n <= 16 => Self::Of16x16,
-            ..=66 => Self::Of16x16,
-            ..=264 => Self::Of16x32,
-            _ => Self::Of32x32,
+    /// For a result of these rows and columns. Where smaller tiles leave no multiprocessor of a large GPU (an H200 has 132) with more than
+    /// one, they take less time; where each has several, it needs no more warps to have enough to do. Measured on an H200.
+    fn new(form: Form, (m, n): (usize, usize)) -> Self {
+        match Self::Middle.count((m, n)) {
+            _ if form == Form::Tn => Self::Large,
+            _ if n <= 16 => Self::Small,
+            ..=66 => Self::Small,
+            ..=264 => Self::Middle,
+            _ => Self::Lean,
         }
     }
 
-    fn size(self) -> (usize, usize) {
+    /// Rows, columns and threads.
+    fn size(self) -> (usize, usize, u32) {
         match self {
-            Self::Of16x16 => (16, 16),
-            Self::Of16x32 => (16, 32),
-            Self::Of32x32 => (32, 32),
+            Self::Small => (16, 16, 256),
+            Self::Middle => (16, 32, 256),
+            Self::Lean => (16, 32, 128),
+            Self::Large => (32, 32, 128),
         }
     }
 
-    /// Those of a result, down and across.
+    /// How a result is cut, down and across.
     fn grid(self, (m, n): (usize, usize)) -> (usize, usize) {
-        let (rows, columns) = self.size();
+        let (rows, columns, _) = self.size();
         (m.div_ceil(rows), n.div_ceil(columns))
     }
 
@@ -93,12 +101,9 @@ impl Tile {
         down * across
     }
 
-    /// Of its block.
-    fn threads(self) -> u32 {
-        match self {
-            Self::Of16x16 | Self::Of16x32 => 256,
-            Self::Of32x32 => 128,
-        }
+    /// A block for each of so many.
+    fn spread(self, blocks: (u32, u32)) -> Spread {
+        Spread { blocks, threads: (self.size().2, 1) }
     }
 }
 
@@ -131,25 +136,25 @@ pub(super) fn product(form: Form, a: &Tensor, b: &Tensor, c: &Tensor, epilogue: 
         Form::Nn if k == 1 => {
             launch!(gpu, Vectors, "outer", by_rows(m, n)?, [a, b, c, rows, columns, epilogue]);
         }
-        Form::Tn if is_long(form, [m, n, k]) && epilogue.accumulate == 0 => {
-            let spread = Spread { blocks: (columns.div_ceil(32), 1), threads: (32, 32) };
-            launch!(gpu, Vectors, "column_sums", spread, [b, a, c, epilogue.sums, depth, columns]);
+        Form::Tn if is_long(form, [m, n, k]) && epilogue.accumulate == 0 && epilogue.sums != 0 => {
+            // The last block makes the sum.
+            let spread = Spread { blocks: (columns.div_ceil(32) + 1, 1), threads: (32, 32) };
+            launch!(gpu, Vectors, "vector_matrix", spread, [a, b, c, epilogue.sums, depth, columns]);
         }
         _ if is_large(form, [m, n, k]) => by_library(gpu, form, [a, b, c], [m, n, k], epilogue)?,
         _ => {
-            let tile = if form == Form::Tn { Tile::Of32x32 } else { Tile::new((m, n)) };
+            let tile = Tile::new(form, (m, n));
             let name = match (form, tile) {
-                (Form::Nt, Tile::Of16x16) => "product_nt_16x16",
-                (Form::Nt, Tile::Of16x32) => "product_nt_16x32",
-                (Form::Nt, Tile::Of32x32) => "product_nt_32x32",
-                (Form::Nn, Tile::Of16x16) => "product_nn_16x16",
-                (Form::Nn, Tile::Of16x32) => "product_nn_16x32",
-                (Form::Nn, Tile::Of32x32) => "product_nn_32x32",
-                (Form::Tn, _) => "product_tn_32x32",
+                (Form::Nt, Tile::Small) => "product_nt_small",
+                (Form::Nt, Tile::Middle) => "product_nt_middle",
+                (Form::Nt, _) => "product_nt_lean",
+                (Form::Nn, Tile::Small) => "product_nn_small",
+                (Form::Nn, Tile::Middle) => "product_nn_middle",
+                (Form::Nn, _) => "product_nn_lean",
+                (Form::Tn, _) => "product_tn",
             };
             let (down, across) = tile.grid((m, n));
-            let blocks = (count(NAME, down)?, count(NAME, across)?);
-            let spread = Spread { blocks, threads: (tile.threads(), 1) };
+            let spread = tile.spread((count(NAME, down)?, count(NAME, across)?));
             launch!(gpu, Product, name, spread, [a, b, c, rows, columns, depth, epilogue]);
         }
     }
@@ -158,8 +163,8 @@ pub(super) fn product(form: Form, a: &Tensor, b: &Tensor, c: &Tensor, epilogue: 
 
 /// For a kernel whose blocks go along the rows, four elements a thread, and share the rows out.
 fn by_rows(m: usize, n: usize) -> Result<Spread> {
-    /// As many as a launch has in the second dimension.
-    const MOST: usize = 65_535;
+    /// Enough to fill any GPU; each then has several rows.
+    const MOST: usize = 2048;
     // The elements too are counted in 32 bits.
     count::<u32>(NAME, m * n)?;
     let across = count(NAME, n.div_ceil(THREADS as usize * 4))?;
@@ -199,7 +204,7 @@ unsafe impl DeviceRepr for Products {}
 pub(super) fn products(gradients: &[Gradient]) -> Result<()> {
     for gradients in gradients.chunks(MAX_PRODUCTS) {
         let sizes = gradients.iter().map(|g| g.weight.dims2()).collect::<Result<Vec<_>>>()?;
-        let tile = Tile::Of32x32;
+        let tile = Tile::Large;
         let mut lot = Products::default();
         let mut blocks = 0;
         for (at, (Gradient { pre, x, weight, bias }, &(m, n))) in gradients.iter().zip(&sizes).enumerate() {
@@ -210,7 +215,7 @@ pub(super) fn products(gradients: &[Gradient]) -> Result<()> {
             blocks += count::<u32>(NAME, tile.count((m, n)))?;
         }
         lot.tiles[gradients.len()] = blocks;
-        let spread = Spread { blocks: (blocks, 1), threads: (tile.threads(), 1) };
+        let spread = tile.spread((blocks, 1));
         launch!(&device(gradients[0].x)?, Product, "products_tn", spread, [lot]);
     }
     Ok(())
@@ -268,10 +273,8 @@ fn by_library(
         launch!(gpu, Vectors, "finish", by_rows(m, n)?, [c, rows, columns, epilogue]);
     }
     if epilogue.sums != 0 {
-        // Of rows that have no weights.
-        let none = 0u64;
         let spread = Spread { blocks: (rows.div_ceil(32), 1), threads: (32, 32) };
-        launch!(gpu, Vectors, "column_sums", spread, [a, none, epilogue.sums, none, depth, rows]);
+        launch!(gpu, Vectors, "column_sums", spread, [a, epilogue.sums, depth, rows]);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 // Optimizers and averages: all parameters of a network in one launch.
 
-#include "layer.cuh"
+#include "launch.cuh"
 
 constexpr int MAX_TENSORS = 16;
 
@@ -24,7 +24,7 @@ struct Numbers {
     __device__ __forceinline__ const float *now() const { return table + (clock ? clock[1] * columns : 0) + column; }
 };
 
-constexpr unsigned EACH = 4; // elements of a thread, each a block's width from the next
+constexpr unsigned EACH = 2; // elements of a thread, each a block's width from the next
 
 // The tensor of this block.
 __device__ __forceinline__ int tensor_of_block(const Updates &updates) {
@@ -72,6 +72,7 @@ __device__ __forceinline__ void update(const Updates &updates, Rule rule) {
 
 // Numbers: the rate over the correction of the first moment, and the correction of the second's root.
 extern "C" __global__ void adam(Updates updates, Numbers numbers, float beta1, float new1, float beta2, float new2, float epsilon) {
+    after_the_kernel_before();
     const float rate = numbers.now()[0], correction = numbers.now()[1];
     update(updates, [=](float &parameter, float gradient, float &m, float &v) {
         m = beta1 * m + new1 * gradient;
@@ -82,6 +83,7 @@ extern "C" __global__ void adam(Updates updates, Numbers numbers, float beta1, f
 
 // Numbers: the rate.
 extern "C" __global__ void sgd(Updates updates, Numbers numbers, float momentum) {
+    after_the_kernel_before();
     const float rate = numbers.now()[0];
     update(updates, [=](float &parameter, float gradient, float &velocity, float &) {
         velocity = momentum * velocity + gradient;
@@ -91,6 +93,7 @@ extern "C" __global__ void sgd(Updates updates, Numbers numbers, float momentum)
 
 // The parameters here are the averages, the gradients the parameters. Numbers: how much of what is new is taken in.
 extern "C" __global__ void average(Updates updates, Numbers numbers) {
+    after_the_kernel_before();
     const float share = numbers.now()[0];
     update(updates, [=](float &mean, float parameter, float &, float &) {
         // As a difference: two equal numbers must not drift apart by rounding.
@@ -100,6 +103,7 @@ extern "C" __global__ void average(Updates updates, Numbers numbers) {
 
 // Sets the flag of each tensor, here the parameters, that holds anything but finite numbers.
 extern "C" __global__ void find_not_finite(Updates updates, unsigned *flags) {
+    after_the_kernel_before();
     const int tensor = tensor_of_block(updates);
     for (unsigned each = 0, i = first_element(updates, tensor); each < EACH; each++, i += blockDim.x)
         if (i < updates.count[tensor] && !isfinite(updates.parameter[tensor][i]))

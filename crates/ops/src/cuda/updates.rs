@@ -13,7 +13,7 @@ const NAME: &str = "update";
 const MAX_TENSORS: usize = 16;
 
 /// How many elements a thread takes.
-const EACH: u32 = 4;
+const EACH: u32 = 2;
 
 /// As in `updates.cu`.
 #[repr(C)]

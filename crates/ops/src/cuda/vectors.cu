@@ -2,6 +2,7 @@
 // a matrix once, which takes as long as its bytes do.
 
 #include "epilogue.cuh"
+#include "launch.cuh"
 
 constexpr unsigned WARP = 32;
 
@@ -15,9 +16,11 @@ __device__ __forceinline__ float over_warp(float x) {
 
 // C(m, 1) = A(m, k) b(k): a warp for each row.
 extern "C" __global__ void matrix_vector(const float *a, const float *b, float *c, unsigned m, unsigned k, Epilogue epilogue) {
+    after_the_kernel_before();
     const unsigned row = thread_number() / WARP, lane = threadIdx.x % WARP;
     if (row >= m)
         return;
+    const Factors later = factors(epilogue, row, 0);
     const float *from = a + (size_t)row * k;
     float sum = 0.f;
     if (k % 4 == 0 && ((size_t)a | (size_t)b) % 16 == 0) {
@@ -32,7 +35,7 @@ extern "C" __global__ void matrix_vector(const float *a, const float *b, float *
     }
     sum = over_warp(sum);
     if (lane == 0)
-        c[row] = finished(sum, factors(epilogue, row, 0), epilogue);
+        c[row] = finished(sum, later, epilogue);
 }
 
 // Each element of C(m, n) from its `sum(row, column)`: four for each thread, of one row.
@@ -58,39 +61,61 @@ __device__ __forceinline__ void finish_each(float *c, unsigned m, unsigned n, co
 
 // C(m, n) = a(m) b(n)^T.
 extern "C" __global__ void outer(const float *a, const float *b, float *c, unsigned m, unsigned n, Epilogue epilogue) {
+    after_the_kernel_before();
     finish_each(c, m, n, epilogue, [=](unsigned row, unsigned column) { return a[row] * b[column]; });
 }
 
 // The epilogue alone, on a C that a library has made.
 extern "C" __global__ void finish(float *c, unsigned m, unsigned n, Epilogue epilogue) {
+    after_the_kernel_before();
     finish_each(c, m, n, epilogue, [=](unsigned row, unsigned column) { return c[row * n + column]; });
 }
 
-// The sums of the columns of `a` (k, n), each row times its weight, where there are weights (k,), whose own sum is made as well: a block
-// of 32 x 32 threads for 32 columns.
-extern "C" __global__ void column_sums(const float *a, const float *weights, float *sums, float *sum_of_weights, unsigned k, unsigned n) {
-    __shared__ float partial[32][32], partial_weights[32];
-    const unsigned column = blockIdx.x * 32 + threadIdx.x;
-    float sum = 0.f, weight_sum = 0.f;
-#pragma unroll 4
-    for (unsigned row = threadIdx.y; row < k; row += 32) {
-        const float weight = weights ? weights[row] : 1.f;
-        weight_sum += weight;
-        if (column < n)
-            sum = fmaf(a[(size_t)row * n + column], weight, sum);
-    }
-    partial[threadIdx.y][threadIdx.x] = sum;
-    if (threadIdx.x == 0)
-        partial_weights[threadIdx.y] = weight_sum;
-    __syncthreads();
-    if (threadIdx.y != 0)
-        return;
-    for (int i = 1; i < 32; i++) {
-        sum += partial[i][threadIdx.x];
-        weight_sum += partial_weights[i];
-    }
+constexpr unsigned SIDE = 32; // of a block of columns and rows
+
+// The sums over the rows of a block of columns of a (k, n), each row times its weight(row); all threads come here.
+template <class Weight>
+__device__ __forceinline__ void sum_columns(const float *a, float *sums, unsigned k, unsigned n, Weight weight) {
+    __shared__ float partial[SIDE][SIDE];
+    const unsigned column = blockIdx.x * SIDE + threadIdx.x;
+    float sum = 0.f;
     if (column < n)
+#pragma unroll 8
+        for (unsigned row = threadIdx.y; row < k; row += SIDE)
+            sum = fmaf(a[(size_t)row * n + column], weight(row), sum);
+    partial[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y == 0 && column < n) {
+        for (unsigned i = 1; i < SIDE; i++)
+            sum += partial[i][threadIdx.x];
         sums[column] = sum;
-    if (sum_of_weights && column == 0)
-        *sum_of_weights = weight_sum;
+    }
+}
+
+// The sums of the columns of a (k, n).
+extern "C" __global__ void column_sums(const float *a, float *sums, unsigned k, unsigned n) {
+    after_the_kernel_before();
+    sum_columns(a, sums, k, n, [](unsigned) { return 1.f; });
+}
+
+// C(1, n) = a(k)^T B(k, n), and the sum of a; a block for 32 columns, and one more for that sum.
+extern "C" __global__ void vector_matrix(const float *a, const float *b, float *c, float *sum, unsigned k, unsigned n) {
+    after_the_kernel_before();
+    if (blockIdx.x + 1 < gridDim.x) {
+        sum_columns(b, c, k, n, [=](unsigned row) { return a[row]; });
+        return;
+    }
+    __shared__ float partial[SIDE];
+    float part = 0.f;
+    for (unsigned row = threadIdx.y * SIDE + threadIdx.x; row < k; row += SIDE * SIDE)
+        part += a[row];
+    part = over_warp(part);
+    if (threadIdx.x == 0)
+        partial[threadIdx.y] = part;
+    __syncthreads();
+    if (threadIdx.y == 0) {
+        part = over_warp(partial[threadIdx.x]);
+        if (threadIdx.x == 0)
+            *sum = part;
+    }
 }

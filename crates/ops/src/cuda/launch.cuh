@@ -1,0 +1,16 @@
+// What every kernel begins with.
+#pragma once
+
+// Hopper and newer GPUs start a kernel while the one before it ends, if asked to; until this returns, what that one writes may not be
+// there, and what it reads may not be written. So it stands first in each kernel. (CUDA C++ Programming Guide, "Programmatic
+// Dependent Launch and Synchronization".)
+__device__ __forceinline__ void after_the_kernel_before() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// The number of this thread among all of the launch.
+__device__ __forceinline__ unsigned thread_number() {
+    return blockIdx.x * blockDim.x + threadIdx.x;
+}
