@@ -4,8 +4,9 @@
 //! that was interrupted leaves the files of one that was not.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ganlet_train::checkpoint::{self, Checkpoint};
+use ganlet_train::checkpoint::{Checkpoint, Snapshot};
 use ganlet_train::{Gan, Recipe};
 
 use crate::error::{Error, Result, chain};
@@ -32,13 +33,19 @@ impl Checkpoints {
         epoch.is_multiple_of(self.every) || epoch == self.recipe.epochs
     }
 
-    /// Writes one, then removes those that are no longer to be kept. On return it is on the disk.
-    pub(crate) fn save(&self, gan: &Gan) -> Result<()> {
-        let path = self.folder.join(name(gan.steps));
-        let bytes = checkpoint::to_bytes(gan, &self.recipe, &self.data)
-            .map_err(|source| Error::Checkpoint { path: path.clone(), source })?;
-        files::persist(&path, &bytes)?;
-        self.prune(gan.steps)
+    /// What is left to do of writing one, then removing those that are no longer to be kept: the training may go on meanwhile. Then it is on the
+    /// disk.
+    pub(crate) fn save(self: Arc<Self>, gan: &Gan) -> Result<impl FnOnce() -> Result<()> + Send + use<>> {
+        let (path, steps) = (self.folder.join(name(gan.steps)), gan.steps);
+        let failed = {
+            let path = path.clone();
+            move |source| Error::Checkpoint { path, source }
+        };
+        let snapshot = Snapshot::new(gan, &self.recipe, &self.data).map_err(failed.clone())?;
+        Ok(move || {
+            files::persist(&path, &snapshot.to_bytes().map_err(failed)?)?;
+            self.prune(steps)
+        })
     }
 
     /// Removes those that are no longer to be kept when the one of `newest` steps is there: also what a training left that was killed
@@ -123,17 +130,17 @@ mod tests {
             ..Recipe::named("classic")?
         };
         let mut gan = Gan::new(&recipe, [2, 2], &Device::Cpu)?;
-        let checkpoints = Checkpoints {
+        let checkpoints = Arc::new(Checkpoints {
             folder: folder.into(),
             recipe,
             data: "d".into(),
             every: 2,
             keep: 2,
             steps_per_epoch: 10,
-        };
+        });
         let mut after = |steps, expected: &[u64]| {
             gan.steps = steps;
-            checkpoints.save(&gan)?;
+            checkpoints.clone().save(&gan)?()?;
             let found: Vec<_> = list(folder)?.into_iter().map(|(steps, _)| steps).collect();
             assert_eq!(found, expected);
             Ok::<_, Error>(())

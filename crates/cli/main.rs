@@ -33,6 +33,7 @@ mod memory;
 mod npy;
 mod seeds;
 mod style;
+mod writer;
 
 mod console;
 mod error;

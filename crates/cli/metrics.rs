@@ -172,9 +172,11 @@ impl Metrics {
         self.file.write_all(text.as_bytes()).map_err(|source| Error::write(&self.path, source))
     }
 
-    /// Returns when every line is on the disk.
-    pub(crate) fn sync(&self) -> Result<()> {
-        self.file.sync_all().map_err(|source| Error::write(&self.path, source))
+    /// What is left to do until every line is on the disk.
+    pub(crate) fn sync(&self) -> Result<impl FnOnce() -> Result<()> + Send + use<>> {
+        let path = self.path.clone();
+        let file = self.file.try_clone().map_err(|source| Error::write(&path, source))?;
+        Ok(move || file.sync_all().map_err(|source| Error::write(&path, source)))
     }
 }
 
@@ -199,7 +201,7 @@ mod tests {
         for step in [2, 4, 5] {
             metrics.append(&Line::new(&report(step), step as f64, 1.))?;
         }
-        metrics.sync()?;
+        metrics.sync()?()?;
         let before = read();
         // Cut off where it is, then, without step 4, made anew.
         for (steps, left) in [(4, vec![2, 4]), (5, vec![2])] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::Tensor;
@@ -18,6 +19,7 @@ use crate::plan::Plan;
 use crate::progress::Training;
 use crate::report::Live;
 use crate::run_dir::{self, RunDir};
+use crate::writer::Writer;
 use crate::{console, files};
 
 /// Pictures in each grid, where there are no labels, and in a row of it.
@@ -37,8 +39,9 @@ pub(crate) struct Recorder<'a> {
     /// For TensorBoard, where that was asked for.
     events: Option<Events>,
     evaluation: Option<Evaluation>,
-    checkpoints: Checkpoints,
-    /// The step of the last checkpoint.
+    checkpoints: Arc<Checkpoints>,
+    writer: Writer,
+    /// The step of the last checkpoint, which may still be waiting to be written.
     saved: u64,
     progress: Training,
     watch: Watch,
@@ -86,7 +89,8 @@ impl<'a> Recorder<'a> {
             metrics,
             events: None,
             evaluation,
-            checkpoints,
+            checkpoints: Arc::new(checkpoints),
+            writer: Writer::new(),
             saved: steps,
             progress: Training::new(quiet, plan.epochs(), plan.steps_per_epoch(), steps),
             watch: past.watch,
@@ -112,6 +116,8 @@ impl<'a> Recorder<'a> {
 
     /// Writes the report of a training that no longer goes on.
     pub(crate) fn close(&mut self) {
+        // Where that fails, the training has failed and says so.
+        let _ = self.writer.flush();
         if let Err(error) = self.page.close() {
             Live::complain(&error);
         }
@@ -129,12 +135,17 @@ impl<'a> Recorder<'a> {
         self.before + self.started.elapsed().as_secs_f64()
     }
 
-    /// A checkpoint of where the training stands, unless there is one.
+    /// A checkpoint of where the training stands, unless there is one. On return all that the run has to write is on the disk.
     pub(crate) fn save(&mut self, gan: &Gan) -> Result<()> {
+        self.checkpoint(gan)?;
+        self.writer.flush()
+    }
+
+    fn checkpoint(&mut self, gan: &Gan) -> Result<()> {
         if self.saved != gan.steps {
             // All that a training without an interruption has written by now is there before the checkpoint is.
-            self.metrics.sync()?;
-            self.checkpoints.save(gan)?;
+            self.writer.queue(self.metrics.sync()?)?;
+            self.writer.queue(self.checkpoints.clone().save(gan)?)?;
             self.saved = gan.steps;
         }
         Ok(())
@@ -157,24 +168,34 @@ impl<'a> Recorder<'a> {
     fn keep(&mut self, epoch: u64, gan: &Gan) -> Result<()> {
         let generator = gan.averaged()?;
         let pictures = sheet(&generator)?;
-        let path = self.run.fake_images(epoch);
-        write_grid(&path, &pictures, self.image)?;
-        self.tell(|events| events.sheet(epoch, &path))?;
+        let (path, picture) = (self.run.fake_images(epoch), grid(&pictures, self.image, Layout::default())?);
+        self.writer.queue(move || files::persist(&path, &encode_png(&picture)?))?;
+        if self.events.is_some() {
+            // They take it from the file.
+            self.writer.flush()?;
+        }
+        self.tell(|events| events.sheet(epoch, &self.run.fake_images(epoch)))?;
         self.progress.epoch(epoch);
         self.look_at(epoch, gan.steps, &pictures)?;
 
         let about = BTreeMap::from([(evaluation::STEPS.into(), gan.steps.to_string())]);
-        files::persist(&self.run.file(run_dir::GENERATOR), &gan.generator.to_bytes(&about)?)?;
+        self.persist(run_dir::GENERATOR, gan.generator.to_bytes(&about)?)?;
         if gan.average.is_some() {
-            files::persist(&self.run.file(run_dir::AVERAGED), &generator.to_bytes(&about)?)?;
+            self.persist(run_dir::AVERAGED, generator.to_bytes(&about)?)?;
         }
-        files::persist(&self.run.file(run_dir::DISCRIMINATOR), &gan.discriminator.to_bytes(&about)?)?;
+        self.persist(run_dir::DISCRIMINATOR, gan.discriminator.to_bytes(&about)?)?;
         self.evaluate(epoch, gan)?;
         if self.checkpoints.is_due(epoch) {
-            self.save(gan)?;
+            self.checkpoint(gan)?;
         }
         self.refresh();
         Ok(())
+    }
+
+    /// Has a file of the run written.
+    fn persist(&mut self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        let path = self.run.file(name);
+        self.writer.queue(move || files::persist(&path, &bytes))
     }
 
     /// Measures how much the pictures vary, unless the real ones are alike: then what draws them is right.

@@ -173,45 +173,74 @@ struct Stored {
 /// # Errors
 /// When a weight or a moment is not a finite number, the recipe cannot be written, or the device cannot be read.
 pub fn to_bytes<G: Network, D: Network>(gan: &Gan<G, D>, recipe: &Recipe, data: &str) -> Result<Vec<u8>> {
-    let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } = gan;
-    let mut stored = Vec::new();
-    for (network, parameters, buffers, optimizer) in [
-        ("generator", generator.parameters(), generator.buffers(), generator_optimizer),
-        ("discriminator", discriminator.parameters(), discriminator.buffers(), discriminator_optimizer),
-    ] {
-        for (name, tensor) in parameters.iter().chain(&buffers) {
-            stored.push(Stored::new(format!("{network}.{name}"), tensor)?);
-        }
-        for (name, moments) in &optimizer.moments {
-            for (moment, tensor) in moment_names(network, optimizer, name).zip(moments) {
-                stored.push(Stored::new(moment, tensor)?);
+    Snapshot::new(gan, recipe, data)?.to_bytes()
+}
+
+/// All that a checkpoint says, copied from a training that may then go on while another thread makes the file of it.
+pub struct Snapshot {
+    description: Description,
+    stored: Vec<Stored>,
+}
+
+impl Snapshot {
+    /// Of where `gan` stands. `data` names the images, as for [`to_bytes`].
+    ///
+    /// # Errors
+    /// Those of [`to_bytes`].
+    pub fn new<G: Network, D: Network>(gan: &Gan<G, D>, recipe: &Recipe, data: &str) -> Result<Self> {
+        let Gan { generator, discriminator, generator_optimizer, discriminator_optimizer, average, steps } =
+            gan;
+        let mut stored = Vec::new();
+        for (network, parameters, buffers, optimizer) in [
+            ("generator", generator.parameters(), generator.buffers(), generator_optimizer),
+            ("discriminator", discriminator.parameters(), discriminator.buffers(), discriminator_optimizer),
+        ] {
+            for (name, tensor) in parameters.iter().chain(&buffers) {
+                stored.push(Stored::new(format!("{network}.{name}"), tensor)?);
+            }
+            for (name, moments) in &optimizer.moments {
+                for (moment, tensor) in moment_names(network, optimizer, name).zip(moments) {
+                    stored.push(Stored::new(moment, tensor)?);
+                }
             }
         }
-    }
-    for (name, tensor) in average.iter().flat_map(|average| &average.parameters) {
-        stored.push(Stored::new(format!("average.{name}"), tensor)?);
-    }
-    stored.sort_by(|a, b| a.name.cmp(&b.name));
+        for (name, tensor) in average.iter().flat_map(|average| &average.parameters) {
+            stored.push(Stored::new(format!("average.{name}"), tensor)?);
+        }
+        stored.sort_by(|a, b| a.name.cmp(&b.name));
 
-    let mut description = Description {
-        version: env!("CARGO_PKG_VERSION").into(),
-        recipe: recipe.to_toml().map_err(|source| Error::Recipe(Box::new(source)))?,
-        data: data.into(),
-        steps: *steps,
-        generator_adam_steps: generator_optimizer.steps,
-        discriminator_adam_steps: discriminator_optimizer.steps,
-        sha256: String::new(),
-    };
-    let content = stored.iter().map(|Stored { name, shape, bytes }| (name.as_str(), &shape[..], &bytes[..]));
-    description.sha256 = digest(&description, content)?;
+        let description = Description {
+            version: env!("CARGO_PKG_VERSION").into(),
+            recipe: recipe.to_toml().map_err(|source| Error::Recipe(Box::new(source)))?,
+            data: data.into(),
+            steps: *steps,
+            generator_adam_steps: generator_optimizer.steps,
+            discriminator_adam_steps: discriminator_optimizer.steps,
+            sha256: String::new(),
+        };
+        Ok(Self { description, stored })
+    }
 
-    let metadata = HashMap::from([(METADATA.to_owned(), json(&description)?)]);
-    let views = stored
-        .iter()
-        .map(|Stored { name, shape, bytes }| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(Error::Serialize)?;
-    safetensors::serialize(views, Some(metadata)).map_err(Error::Serialize)
+    /// The file.
+    ///
+    /// # Errors
+    /// When it cannot be put together.
+    pub fn to_bytes(self) -> Result<Vec<u8>> {
+        let Self { mut description, stored } = self;
+        let content =
+            stored.iter().map(|Stored { name, shape, bytes }| (name.as_str(), &shape[..], &bytes[..]));
+        description.sha256 = digest(&description, content)?;
+
+        let metadata = HashMap::from([(METADATA.to_owned(), json(&description)?)]);
+        let views = stored
+            .iter()
+            .map(|Stored { name, shape, bytes }| {
+                Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(Error::Serialize)?;
+        safetensors::serialize(views, Some(metadata)).map_err(Error::Serialize)
+    }
 }
 
 impl Checkpoint {
