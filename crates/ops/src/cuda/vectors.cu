@@ -71,43 +71,43 @@ extern "C" __global__ void finish(float *c, unsigned m, unsigned n, Epilogue epi
     finish_each(c, m, n, epilogue, [=](unsigned row, unsigned column) { return c[row * n + column]; });
 }
 
-constexpr unsigned SIDE = 32; // of a block of columns and rows
+constexpr int SIDE = 32; // of a block of columns and rows
 
 // The sums over the rows of a block of columns of a (k, n), each row times its weight(row); all threads come here.
 template <class Weight>
-__device__ __forceinline__ void sum_columns(const float *a, float *sums, unsigned k, unsigned n, Weight weight) {
+__device__ __forceinline__ void sum_columns(const float *a, float *sums, int k, int n, Weight weight) {
     __shared__ float partial[SIDE][SIDE];
-    const unsigned column = blockIdx.x * SIDE + threadIdx.x;
+    const int column = blockIdx.x * SIDE + threadIdx.x;
     float sum = 0.f;
     if (column < n)
-#pragma unroll 8
-        for (unsigned row = threadIdx.y; row < k; row += SIDE)
+        // Of a number with a sign the compiler knows that it never wraps around, and asks for several rows at once.
+        for (int row = threadIdx.y; row < k; row += SIDE)
             sum = fmaf(a[(size_t)row * n + column], weight(row), sum);
     partial[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y == 0 && column < n) {
-        for (unsigned i = 1; i < SIDE; i++)
+        for (int i = 1; i < SIDE; i++)
             sum += partial[i][threadIdx.x];
         sums[column] = sum;
     }
 }
 
 // The sums of the columns of a (k, n).
-extern "C" __global__ void column_sums(const float *a, float *sums, unsigned k, unsigned n) {
+extern "C" __global__ void column_sums(const float *a, float *sums, int k, int n) {
     after_the_kernel_before();
-    sum_columns(a, sums, k, n, [](unsigned) { return 1.f; });
+    sum_columns(a, sums, k, n, [](int) { return 1.f; });
 }
 
 // C(1, n) = a(k)^T B(k, n), and the sum of a; a block for 32 columns, and one more for that sum.
-extern "C" __global__ void vector_matrix(const float *a, const float *b, float *c, float *sum, unsigned k, unsigned n) {
+extern "C" __global__ void vector_matrix(const float *a, const float *b, float *c, float *sum, int k, int n) {
     after_the_kernel_before();
     if (blockIdx.x + 1 < gridDim.x) {
-        sum_columns(b, c, k, n, [=](unsigned row) { return a[row]; });
+        sum_columns(b, c, k, n, [=](int row) { return a[row]; });
         return;
     }
     __shared__ float partial[SIDE];
     float part = 0.f;
-    for (unsigned row = threadIdx.y * SIDE + threadIdx.x; row < k; row += SIDE * SIDE)
+    for (int row = threadIdx.y * SIDE + threadIdx.x; row < k; row += SIDE * SIDE)
         part += a[row];
     part = over_warp(part);
     if (threadIdx.x == 0)
