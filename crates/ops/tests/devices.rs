@@ -155,6 +155,25 @@ fn networks_of_all_shapes() -> Result<()> {
     Ok(())
 }
 
+/// A network that has gone wrong must look like it.
+#[test]
+fn what_is_no_number_makes_none() -> Result<()> {
+    for device in devices() {
+        for bits in [0x7fc0_0000, 0x7fff_ffff, 0xffff_ffff, 0x7f80_0000] {
+            let mut values = vec![1f32; 40 * 36];
+            values[5 * 36 + 7] = f32::from_bits(bits);
+            let x = Tensor::from_vec(values, (40, 36), &device)?;
+            let (weight, bias) = (Tensor::ones((20, 36), x.dtype(), &device)?, tensor((1, 20), &device)?);
+            let y = linear(&x, &weight, &bias.squeeze(0)?, Activation::Identity)?.to_vec2::<f32>()?;
+            for (row, y) in y.iter().enumerate() {
+                let finite = y.iter().filter(|y| y.is_finite()).count();
+                assert_eq!(finite, if row == 5 { 0 } else { 20 }, "{bits:x}, row {row}");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Losses with gradients, matrices joined, and more tensors than one launch updates.
 fn compute_several(device: &Device) -> Result<Vec<Tensor>> {
     let mut all = Vec::new();

@@ -11,11 +11,12 @@ __device__ __forceinline__ void multiply_add_tf32(float (&d)[4], const unsigned 
 }
 #endif
 
-// x as the sum of two numbers in TF32: `high` is x rounded, `low` what that left out, rounded where the tensor core cuts it off.
+// x as the sum of two numbers in TF32: `high` is x rounded, `low` what that left out, which the tensor core cuts off by itself.
 // With x = xh + xl and y = yh + yl, xl yh + xh yl + xh yh lacks no more of x y than the rounding of an f32 product does, nearly
-// (Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores", IJHPCA 2022, section 3).
+// (Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores", IJHPCA 2022, section 3). Of a NaN `low` is one, though rounding may
+// make a number of `high`; of an infinity it is one too.
 __device__ __forceinline__ void split(float x, unsigned &high, unsigned &low) {
     constexpr unsigned HALF = 1u << 12; // of the last bit that is kept
     high = (__float_as_uint(x) + HALF) & ~(2 * HALF - 1);
-    low = __float_as_uint(x - __uint_as_float(high)) + HALF;
+    low = __float_as_uint(x - __uint_as_float(high));
 }
