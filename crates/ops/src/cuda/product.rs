@@ -75,7 +75,7 @@ impl Tile {
             _ if form == Form::Tn => Self::Large,
             _ if n <= 16 => Self::Small,
             ..=66 => Self::Small,
-            ..=264 => Self::Middle,
+            67..=264 => Self::Middle,
             _ => Self::Lean,
         }
     }
