@@ -8,7 +8,7 @@ use std::time::Instant;
 use candle_core::Tensor;
 use ganlet_models::Generator;
 use ganlet_train::{Gan, Observer, ObserverResult, Report, Warning, Watch, variety};
-use ganlet_viz::{Layout, encode_png, grid};
+use ganlet_viz::{Layout, Picture, encode_png, grid};
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Result;
@@ -68,7 +68,7 @@ impl<'a> Recorder<'a> {
     ) -> Result<Self> {
         let count = pictures(plan.classes()).min(images.dim(0)?);
         let first = ganlet_ops::normalize(&images.narrow(0, 0, count)?)?;
-        write_grid(&run.real_images(), &first, plan.image())?;
+        write_picture(&run.real_images(), &grid(&first, plan.image(), Layout::default())?)?;
 
         let every = evaluation.as_ref().map_or(0, Evaluation::every);
         // Measured at the end of a shorter training it would else have no line any more, and a worse one could take its place.
@@ -169,12 +169,13 @@ impl<'a> Recorder<'a> {
         let generator = gan.averaged()?;
         let pictures = sheet(&generator)?;
         let (path, picture) = (self.run.fake_images(epoch), grid(&pictures, self.image, Layout::default())?);
-        self.writer.queue(move || files::persist(&path, &encode_png(&picture)?))?;
-        if self.events.is_some() {
+        let to = path.clone();
+        self.writer.queue(move || write_picture(&to, &picture))?;
+        if let Some(events) = &mut self.events {
             // They take it from the file.
             self.writer.flush()?;
+            events.sheet(epoch, &path)?;
         }
-        self.tell(|events| events.sheet(epoch, &self.run.fake_images(epoch)))?;
         self.progress.epoch(epoch);
         self.look_at(epoch, gan.steps, &pictures)?;
 
@@ -261,6 +262,6 @@ fn sheet(generator: &Generator) -> ganlet_models::Result<Tensor> {
     Ok(Tensor::cat(&rows.collect::<ganlet_models::Result<Vec<_>>>()?, 0)?)
 }
 
-fn write_grid(path: &Path, images: &Tensor, image: [usize; 2]) -> Result<()> {
-    files::persist(path, &encode_png(&grid(images, image, Layout::default())?)?)
+fn write_picture(path: &Path, picture: &Picture) -> Result<()> {
+    files::persist(path, &encode_png(picture)?)
 }

@@ -60,19 +60,19 @@ impl Writer {
     }
 
     fn finish(&mut self) -> Result<()> {
+        self.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
+    }
+
+    fn join(&mut self) -> thread::Result<Result<()>> {
         self.jobs = None;
-        let ended = self.thread.take().map_or(Ok(Ok(())), JoinHandle::join);
-        ended.unwrap_or_else(|cause| panic::resume_unwind(cause))
+        self.thread.take().map_or(Ok(Ok(())), JoinHandle::join)
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // Whoever wanted to know of an error has asked.
-            let _ = thread.join();
-        }
+        // Whoever wanted to know of an error has asked.
+        let _ = self.join();
     }
 }
 
