@@ -109,14 +109,13 @@ struct Lots {
     unsigned ends[LOTS];
 };
 
-// Four numbers for each thread, each a block's width from the next, so that all are on their way at once.
+// Four numbers for each thread.
 extern "C" __global__ void join(Lots lots, float *out, unsigned count) {
     after_the_kernel_before();
     constexpr unsigned EACH = 4;
-    const unsigned begin = blockIdx.x * blockDim.x * EACH + threadIdx.x;
+    const unsigned first = blockIdx.x * blockDim.x * EACH + threadIdx.x;
     float values[EACH];
-#pragma unroll
-    for (unsigned each = 0, i = begin; each < EACH; each++, i += blockDim.x) {
+    for_each<EACH>(first, count, [&](unsigned each, unsigned i) {
         const float *from = lots.from[0];
         unsigned before = 0;
 #pragma unroll
@@ -125,13 +124,9 @@ extern "C" __global__ void join(Lots lots, float *out, unsigned count) {
                 from = lots.from[lot];
                 before = lots.ends[lot - 1];
             }
-        if (i < count)
-            values[each] = from[i - before];
-    }
-#pragma unroll
-    for (unsigned each = 0, i = begin; each < EACH; each++, i += blockDim.x)
-        if (i < count)
-            out[i] = values[each];
+        values[each] = from[i - before];
+    });
+    for_each<EACH>(first, count, [&](unsigned each, unsigned i) { out[i] = values[each]; });
 }
 
 // The summand of a loss that one logit makes, and its derivative: ops::LossTerm.

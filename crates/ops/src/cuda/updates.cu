@@ -24,7 +24,7 @@ struct Numbers {
     __device__ __forceinline__ const float *now() const { return table + (clock ? clock[1] * columns : 0) + column; }
 };
 
-constexpr unsigned EACH = 2; // elements of a thread, each a block's width from the next
+constexpr unsigned EACH = 2; // elements of a thread
 
 // The tensor of this block.
 __device__ __forceinline__ int tensor_of_block(const Updates &updates) {
@@ -39,8 +39,7 @@ __device__ __forceinline__ unsigned first_element(const Updates &updates, int te
     return (blockIdx.x - updates.blocks[tensor]) * blockDim.x * EACH + threadIdx.x;
 }
 
-// Gives each element of this thread its new numbers: `rule` changes the parameter and its state, and is told the gradient. All are
-// read before the first is written, so that they are on their way at once.
+// Gives each element of this thread its new numbers: `rule` changes the parameter and its state, and is told the gradient.
 template <class Rule>
 __device__ __forceinline__ void update(const Updates &updates, Rule rule) {
     const int tensor = tensor_of_block(updates);
@@ -48,26 +47,22 @@ __device__ __forceinline__ void update(const Updates &updates, Rule rule) {
     float *const parameter = updates.parameter[tensor], *const m = updates.first[tensor], *const v = updates.second[tensor];
     const float *const gradient = updates.gradient[tensor];
     float parameters[EACH], gradients[EACH], ms[EACH] = {}, vs[EACH] = {};
-#pragma unroll
-    for (unsigned each = 0, i = first; each < EACH; each++, i += blockDim.x)
-        if (i < count) {
-            parameters[each] = parameter[i];
-            gradients[each] = gradient[i];
-            if (m)
-                ms[each] = m[i];
-            if (v)
-                vs[each] = v[i];
-        }
-#pragma unroll
-    for (unsigned each = 0, i = first; each < EACH; each++, i += blockDim.x)
-        if (i < count) {
-            rule(parameters[each], gradients[each], ms[each], vs[each]);
-            parameter[i] = parameters[each];
-            if (m)
-                m[i] = ms[each];
-            if (v)
-                v[i] = vs[each];
-        }
+    for_each<EACH>(first, count, [&](unsigned each, unsigned i) {
+        parameters[each] = parameter[i];
+        gradients[each] = gradient[i];
+        if (m)
+            ms[each] = m[i];
+        if (v)
+            vs[each] = v[i];
+    });
+    for_each<EACH>(first, count, [&](unsigned each, unsigned i) {
+        rule(parameters[each], gradients[each], ms[each], vs[each]);
+        parameter[i] = parameters[each];
+        if (m)
+            m[i] = ms[each];
+        if (v)
+            v[i] = vs[each];
+    });
 }
 
 // Numbers: the rate over the correction of the first moment, and the correction of the second's root.
@@ -105,7 +100,8 @@ extern "C" __global__ void average(Updates updates, Numbers numbers) {
 extern "C" __global__ void find_not_finite(Updates updates, unsigned *flags) {
     after_the_kernel_before();
     const int tensor = tensor_of_block(updates);
-    for (unsigned each = 0, i = first_element(updates, tensor); each < EACH; each++, i += blockDim.x)
-        if (i < updates.count[tensor] && !isfinite(updates.parameter[tensor][i]))
+    for_each<EACH>(first_element(updates, tensor), updates.count[tensor], [&](unsigned, unsigned i) {
+        if (!isfinite(updates.parameter[tensor][i]))
             flags[tensor] = 1;
+    });
 }

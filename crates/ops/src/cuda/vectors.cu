@@ -46,16 +46,13 @@ __device__ __forceinline__ void finish_each(float *c, unsigned m, unsigned n, co
     for (unsigned row = blockIdx.y; row < m; row += gridDim.y) {
         Factors later[EACH];
         float sums[EACH];
-#pragma unroll
-        for (unsigned i = 0, column = left; i < EACH; i++, column += blockDim.x)
-            if (column < n) {
-                later[i] = factors(epilogue, row * n + column, column);
-                sums[i] = sum(row, column);
-            }
-#pragma unroll
-        for (unsigned i = 0, column = left; i < EACH; i++, column += blockDim.x)
-            if (column < n)
-                c[row * n + column] = finished(sums[i], later[i], epilogue);
+        for_each<EACH>(left, n, [&](unsigned each, unsigned column) {
+            later[each] = factors(epilogue, row * n + column, column);
+            sums[each] = sum(row, column);
+        });
+        for_each<EACH>(left, n, [&](unsigned each, unsigned column) {
+            c[row * n + column] = finished(sums[each], later[each], epilogue);
+        });
     }
 }
 
