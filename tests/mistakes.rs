@@ -145,12 +145,11 @@ fn mistakes_in_recipes_and_data() {
     }
     room.write("wrong.toml", b"\xff\xfe");
     check(&room, "train --config wrong.toml", 1, &["wrong.toml", "not text"]);
-    check(
-        &room,
-        "train --config small.toml --data-dir data --batch-size 71",
-        1,
-        &["batch_size", "70", "--batch-size"],
-    );
+    for more in ["", " --dry-run"] {
+        let train = format!("train --config small.toml --data-dir data{more}");
+        check(&room, &format!("{train} --batch-size 71"), 1, &["batch_size", "70", "--batch-size"]);
+        check(&room, &format!("{train} --set classes=2"), 1, &["labels of 2 kinds", "--set classes=0"]);
+    }
 
     let images = room.read("data/train-images-idx3-ubyte");
     room.write("data/train-images-idx3-ubyte", &images[..images.len() - 1]);
@@ -173,7 +172,7 @@ fn places_that_cannot_be_written_to() {
     check(&room, "train --config small.toml --data-dir data --out file/run", 1, &["file"]);
     room.run(TRAIN_SMALL).expect_success();
     check(&room, "sample run --out file/x.png", 1, &["file/x.png"]);
-    check(&room, "sample run --out nowhere/x.npy", 1, &["nowhere/x.npy"]);
+    check(&room, "sample run --out nowhere/x.npy", 1, &["nowhere/x.npy", "is its folder there?"]);
     check(&room, "sample run --out file/", 1, &["file"]);
     assert_eq!(room.text("file"), "mine");
 }

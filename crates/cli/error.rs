@@ -328,11 +328,17 @@ impl Error {
             Self::Train(Train::Field { .. } | Train::WriteRecipe(_)) => {
                 "ganlet train --help describes the flags; ganlet train --dry-run shows a whole recipe".into()
             }
+            Self::Train(Train::Labels { .. }) => {
+                "--set classes=0 trains without labels, another number with those below it".into()
+            }
             Self::Train(Train::TooFewImages { .. }) => "choose a smaller --batch-size, or fewer discriminator_steps".into(),
             Self::Train(Train::Diverged { .. } | Train::NotFinite { .. }) => {
                 STEADIER.into()
             }
             Self::Read { .. } => "is it there, and may you read it?".into(),
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "is its folder there? --out chooses another place".into()
+            }
             Self::Write { .. } => "is there room, and may you write there? --out chooses another place".into(),
             _ => return inner(self)?.hint(),
         })

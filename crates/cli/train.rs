@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use ganlet_data::{Name, Request};
+use ganlet_data::{Dataset, Name, Request};
 use ganlet_train::{Gan, Recipe, TrainingSet};
 
 use crate::args::TrainArgs;
@@ -53,12 +53,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let test = (every > 0).then(|| Evaluation::test_images(&loaded)).transpose()?;
     let environment = Environment::new(&loaded, &device);
     let data = loaded.dataset.digest();
-    // By value: what training does not need is given back before it begins.
-    let (train, _) = loaded.dataset.into_splits();
-    let labels = (recipe.classes > 0).then(|| train.labels(&device)).transpose()?;
-    let set = TrainingSet { labels, images: train.into_images(&device)? };
-    // Said before there is a run.
-    set.check(&recipe)?;
+    let set = training_set(loaded.dataset, &recipe, &device)?;
     let mut gan = Gan::new(&recipe, plan.image(), &device)?;
     let (run, mut environment) = match resumed {
         Some(resumed) => resumed.go_on(&mut gan, environment)?,
@@ -116,6 +111,15 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     console::print(run.path().display()).map(|()| ExitCode::SUCCESS)
 }
 
+/// What is trained on, and that it is what the recipe takes. By value: what training does not need is given back before it begins.
+fn training_set(dataset: Dataset, recipe: &Recipe, device: &Device) -> Result<TrainingSet> {
+    let (train, _) = dataset.into_splits();
+    let labels = (recipe.classes > 0).then(|| train.labels(device)).transpose()?;
+    let set = TrainingSet { labels, images: train.into_images(device)? };
+    set.check(recipe)?;
+    Ok(set)
+}
+
 /// That there is nothing left to do.
 fn finished(plan: &Plan, recipe: &Recipe, quiet: bool) -> Result<ExitCode> {
     let run = plan.out.display();
@@ -156,7 +160,7 @@ fn eval_every(args: &TrainArgs, dataset: &str) -> u64 {
 
 /// Prints the plan, an estimate of the time it takes, and the recipe, and says so where the plan's directory is not free.
 fn dry_run(args: &TrainArgs, mut recipe: Recipe, request: &Request, device: &Device) -> Result<()> {
-    let facts = facts(request)?;
+    let facts = facts(request, &recipe, device)?;
     recipe.dataset = facts.name.clone();
     let plan = Plan::new(args, &recipe, facts, device)?;
 
@@ -178,26 +182,28 @@ fn dry_run(args: &TrainArgs, mut recipe: Recipe, request: &Request, device: &Dev
     Ok(())
 }
 
-/// What the data would be, without downloading it.
-fn facts(request: &Request) -> Result<Facts> {
+/// What the data would be, without downloading it; that at hand must be what the recipe takes.
+fn facts(request: &Request, recipe: &Recipe, device: &Device) -> Result<Facts> {
     let at_hand = Request { offline: true, ..request.clone() };
     let published = match (request.name, &request.data_dir) {
         (None, None) => Some(Name::Mnist),
         (name, _) => name,
     };
-    match data::load(&Request { name: published, ..at_hand.clone() }, true) {
-        Ok(loaded) => Ok(Facts::of(&loaded)),
-        // Not at hand, or not all of it: what is missing would be downloaded.
-        Err(Error::Data(ganlet_data::Error::NotFound { .. } | ganlet_data::Error::MissingFile { .. }))
-            if request.data_dir.is_none() =>
-        {
-            match published {
-                Some(name) if !request.offline => Ok(Facts::to_download(name)),
-                _ => Ok(Facts::of(&data::load(&at_hand, true)?)),
-            }
-        }
-        Err(error) => Err(error),
-    }
+    let loaded =
+        match data::load(&Request { name: published, ..at_hand.clone() }, true) {
+            Ok(loaded) => loaded,
+            // Not at hand, or not all of it: what is missing would be downloaded.
+            Err(Error::Data(
+                ganlet_data::Error::NotFound { .. } | ganlet_data::Error::MissingFile { .. },
+            )) if request.data_dir.is_none() => match published {
+                Some(name) if !request.offline => return Ok(Facts::to_download(name)),
+                _ => data::load(&at_hand, true)?,
+            },
+            Err(error) => return Err(error),
+        };
+    let facts = Facts::of(&loaded);
+    training_set(loaded.dataset, recipe, device)?;
+    Ok(facts)
 }
 
 /// How long a step takes, from a few of them on blank images.
