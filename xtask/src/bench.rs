@@ -6,6 +6,7 @@ mod gpu;
 mod peers;
 mod process;
 mod program;
+mod row;
 mod scaling;
 mod step;
 mod table;

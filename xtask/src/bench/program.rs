@@ -1,7 +1,7 @@
 //! The program outside the training step: its start, its memory, its samples; each in processes of their own.
 
 use super::peers::Peers;
-use super::table::{Row, Unit};
+use super::row::{Row, Unit};
 use super::{median, process};
 use crate::command::{self, Outcome, cargo, root, target_dir};
 use std::fs;
@@ -11,30 +11,34 @@ use std::process::Command;
 /// How often each is measured.
 const TIMES: usize = 15;
 
-/// Measures all of it. On the way there is a run of one epoch, whose generator is then drawn from.
-pub(super) fn measure(peers: Option<&Peers>) -> Outcome<Vec<Row>> {
-    let mut build = cargo();
-    command::run(build.args(["build", "--release", "--bin", "ganlet"]), "")?;
-    let dir = target_dir().join("bench");
-    fs::create_dir_all(&dir).map_err(|e| format!("could not make {}: {e}", dir.display()))?;
-    let program = Program { dir };
-    let mut fetch = program.ganlet(&["data", "fetch", "mnist"]);
-    command::run(
-        &mut fetch,
-        "its rows are measured on MNIST: put it into the folder that GANLET_DATA_DIR names",
-    )?;
-
-    let mut rows = program.training(peers)?;
-    rows.extend(program.samples(peers)?);
-    Ok(rows)
-}
-
-struct Program {
+pub(super) struct Program {
     /// For what it writes.
     dir: PathBuf,
 }
 
 impl Program {
+    /// Builds it, and sees to it that MNIST is there.
+    pub(super) fn new() -> Outcome<Self> {
+        let mut build = cargo();
+        command::run(build.args(["build", "--release", "--bin", "ganlet"]), "")?;
+        let dir = target_dir().join("bench");
+        fs::create_dir_all(&dir).map_err(|e| format!("could not make {}: {e}", dir.display()))?;
+        let program = Self { dir };
+        let mut fetch = program.ganlet(&["data", "fetch", "mnist"]);
+        command::run(
+            &mut fetch,
+            "some rows are measured on MNIST: put it into the folder that GANLET_DATA_DIR names",
+        )?;
+        Ok(program)
+    }
+
+    /// Measures all of it. On the way there is a run of one epoch, whose generator is then drawn from.
+    pub(super) fn measure(&self, peers: Option<&Peers>) -> Outcome<Vec<Row>> {
+        let mut rows = self.training(peers)?;
+        rows.extend(self.samples(peers)?);
+        Ok(rows)
+    }
+
     fn ganlet(&self, args: &[&str]) -> Command {
         let mut command = Command::new(target_dir().join("release/ganlet"));
         command.args(args).env("CANDLE_NUM_THREADS", "2");
