@@ -189,18 +189,19 @@ fn facts(request: &Request, recipe: &Recipe, device: &Device) -> Result<Facts> {
         (None, None) => Some(Name::Mnist),
         (name, _) => name,
     };
-    let loaded =
-        match data::load(&Request { name: published, ..at_hand.clone() }, true) {
-            Ok(loaded) => loaded,
-            // Not at hand, or not all of it: what is missing would be downloaded.
-            Err(Error::Data(
-                ganlet_data::Error::NotFound { .. } | ganlet_data::Error::MissingFile { .. },
-            )) if request.data_dir.is_none() => match published {
-                Some(name) if !request.offline => return Ok(Facts::to_download(name)),
-                _ => data::load(&at_hand, true)?,
-            },
-            Err(error) => return Err(error),
-        };
+    // Not at hand, or not all of it: what is missing would be downloaded.
+    let to_download = |error: &Error| {
+        use ganlet_data::Error as Data;
+        let missing = matches!(error, Error::Data(Data::NotFound { .. } | Data::MissingFile { .. }));
+        missing && request.data_dir.is_none()
+    };
+    let loaded = match data::load(&Request { name: published, ..at_hand.clone() }, true) {
+        Err(error) if to_download(&error) => match published {
+            Some(name) if !request.offline => return Ok(Facts::to_download(name)),
+            _ => data::load(&at_hand, true)?,
+        },
+        loaded => loaded?,
+    };
     let facts = Facts::of(&loaded);
     training_set(loaded.dataset, recipe, device)?;
     Ok(facts)
