@@ -53,6 +53,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let test = (every > 0).then(|| Evaluation::test_images(&loaded)).transpose()?;
     let environment = Environment::new(&loaded, &device);
     let data = loaded.dataset.digest();
+    // What does not fit is said before there is a run.
     let set = training_set(loaded.dataset, &recipe, &device)?;
     let mut gan = Gan::new(&recipe, plan.image(), &device)?;
     let (run, mut environment) = match resumed {
