@@ -19,6 +19,7 @@ const DIRECTIONS: usize = 8;
 const EXACT: f32 = 1e-4;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<()> {
+    files::check_ending("--out", args.out.as_deref(), "html")?;
     let weights = model::weights_file(&args.model)?;
     let generator = model::generator(&weights, &Device::Cpu)?;
     let out = match &args.out {
@@ -26,9 +27,6 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
         None if args.model.is_dir() => args.model.join("demo.html"),
         None => model::default_out(&args.model, &weights, "demo", "html")?,
     };
-    if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
-        return Err(Error::DemoFormat { path: out });
-    }
 
     let GeneratorConfig { latent, latent_distribution, classes, image, .. } = *generator.config();
     let probes = generator.inputs(&(0..PROBES).collect::<Vec<_>>(), None)?;

@@ -85,6 +85,8 @@ pub(crate) enum Error {
         "--latents {}: the generator takes rows of {expected} numbers, found {} rows of {}", path.display(), found.0, found.1
     )]
     LatentShape { path: PathBuf, expected: usize, found: (u64, usize) },
+    #[error("{flag} {}: expected a .{ending} file", path.display())]
+    Ending { flag: &'static str, path: PathBuf, ending: &'static str },
     #[error("--out {}: files of this kind are not made here", path.display())]
     OutFormat { path: PathBuf, known: &'static [Format] },
     #[error("--out {}: numbers have no --colors and no --scale", path.display())]
@@ -106,8 +108,6 @@ pub(crate) enum Error {
         "{} is of {} x {} pixels, those before it of {} x {}", path.display(), found[0], found[1], expected[0], expected[1]
     )]
     SheetSize { path: PathBuf, expected: [u32; 2], found: [u32; 2] },
-    #[error("--out {}: the page is a .html file", path.display())]
-    DemoFormat { path: PathBuf },
     #[error("{}: no page can be made of this generator", path.display())]
     Demo { path: PathBuf, source: ganlet_viz::Error },
     #[error("--seeds: {} pictures are too many for {what}, which holds at most {}", grouped(*count), grouped(*most))]
@@ -117,8 +117,6 @@ pub(crate) enum Error {
     PyTorch { path: PathBuf, source: ganlet_formats::pytorch::Error },
     #[error("--classes {classes}: {} takes {inputs} inputs, of which some must be left", path.display())]
     ImportClasses { path: PathBuf, classes: usize, inputs: usize },
-    #[error("--out {}: only .safetensors files can be written", path.display())]
-    ImportFormat { path: PathBuf },
     #[error("{}: its images have {pixels} pixels: how many rows and columns are that?", path.display())]
     ImageSize { path: PathBuf, pixels: usize },
     #[error("{}: it cannot be written as ONNX", path.display())]
@@ -266,6 +264,7 @@ impl Error {
             Self::LatentShape { .. } | Self::Latents { .. } => {
                 "numpy.save(\"z.npy\", numpy.random.randn(N, latent).astype(\"float32\")) makes such a file".into()
             }
+            Self::Ending { ending, .. } => format!("end it with .{ending}"),
             Self::OutFormat { known, .. } => {
                 let known: Vec<_> = known.iter().map(|format| format.described()).collect();
                 format!("end it with {}", known.join(", or "))
@@ -276,7 +275,6 @@ impl Error {
             Self::TooManyBetween { .. } => "take fewer --seeds, or fewer --steps".into(),
             Self::NoSheets { .. } => "name the directory of a run; `ganlet train` makes one, and draws after each epoch".into(),
             Self::Sheet { .. } | Self::SheetSize { .. } => "remove that file, and the other epochs are shown".into(),
-            Self::DemoFormat { .. } => "end it with .html".into(),
             Self::Demo { source: ganlet_viz::Error::PageSize { bytes, .. }, .. } => {
                 format!("--max-size {} takes a page of so many MB", bytes.div_ceil(1_000_000))
             }
@@ -295,7 +293,6 @@ impl Error {
             }
             Self::PyTorch { .. } => "in Python, save the weights alone: torch.save(G.state_dict(), \"G.ckpt\")".into(),
             Self::ImportClasses { .. } => "a label of ten digits is ten inputs: --classes 10".into(),
-            Self::ImportFormat { .. } => "end it with .safetensors".into(),
             Self::ImageSize { pixels, .. } => format!("--image says it: --image 1x{pixels}, for one row"),
             Self::Environment { .. } => "the training that made it writes this file; is it another program's?".into(),
             Self::NotPng { .. } => "move it out of the run's samples; ganlet train writes PNG files there".into(),

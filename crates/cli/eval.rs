@@ -24,6 +24,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<()> {
     if let (Some(path), [_, _, ..]) = (&args.neighbours, &args.models[..]) {
         return Err(Error::NeighboursOfSeveral { path: path.clone(), found: args.models.len() });
     }
+    files::check_ending("--neighbours", args.neighbours.as_deref(), "png")?;
     device::limit_threads();
     let device = args.device.open()?;
     let generators = args.models.iter().map(|model| {

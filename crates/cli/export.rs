@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::{console, events, files, model, run_dir};
 
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
+    files::check_ending("--onnx", args.onnx.as_deref(), "onnx")?;
     if let Some(folder) = &args.tensorboard {
         if !args.model.join(run_dir::RECIPE).exists() {
             return Err(Error::NoRun { path: args.model.clone() });

@@ -57,6 +57,15 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// That the path which a flag names, if it does, has the ending of the only kind of file that is written there.
+pub(crate) fn check_ending(flag: &'static str, path: Option<&Path>, ending: &'static str) -> Result<()> {
+    let ends = |path: &Path| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+    match path.filter(|path| !ends(path)) {
+        Some(path) => Err(Error::Ending { flag, path: path.into(), ending }),
+        None => Ok(()),
+    }
+}
+
 /// The bytes of the file at `path`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| Error::read(path, source))

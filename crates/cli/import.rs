@@ -1,7 +1,7 @@
 //! `ganlet import`: what PyTorch saved -> weights that say what they are.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::Device;
 use ganlet_formats::pytorch::{self, Linear};
@@ -14,23 +14,16 @@ use crate::error::{Error, Result};
 use crate::{console, files};
 
 pub(crate) fn run(args: &ImportArgs) -> Result<()> {
+    files::check_ending("--out", args.out.as_deref(), "safetensors")?;
     let failed = |source| Error::PyTorch { path: args.file.clone(), source };
     let tensors = pytorch::state_dict(&files::read(&args.file)?).map_err(failed)?;
     let layers = pytorch::linear_layers(tensors).map_err(failed)?;
-    let out = out(args)?;
     let (weights, described) = weights(args, &layers)?;
+    // Beside the file, unless it is said.
+    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("safetensors"));
     files::replace(&out, &weights)?;
     console::note(described);
     console::print(out.display())
-}
-
-/// Where the weights go: beside the file, unless it is said.
-fn out(args: &ImportArgs) -> Result<PathBuf> {
-    let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("safetensors"));
-    match out.extension() {
-        Some(extension) if extension == "safetensors" => Ok(out),
-        _ => Err(Error::ImportFormat { path: out }),
-    }
 }
 
 /// The weights file of these layers, and what it is in words: a discriminator's where there is one output, else a generator's.

@@ -25,6 +25,7 @@ const COMPARISON: &str = "compare.html";
 const AGAIN: f64 = 5.;
 
 pub(crate) fn run(args: &ReportArgs) -> Result<()> {
+    files::check_ending("--out", args.out.as_deref(), "html")?;
     if let Some(path) = args.runs.iter().find(|path| !path.join(run_dir::RECIPE).is_file()) {
         return Err(Error::NoRun { path: path.clone() });
     }
