@@ -1,7 +1,7 @@
 //! `cargo xtask cuda check`: the tests that run on every device, with the CUDA path among them.
 //!
 //! Where there is a card they run on it. Where there is none they run on the stand-in (see `standin.rs`), which finds
-//! mistakes in kernels and in how they are called, and cannot tell how fast they are. A bundle takes the same tests to
+//! mistakes in kernels and in how they are called, and cannot tell how fast they are; the lints look at the CUDA path then too. A bundle takes the same tests to
 //! a machine that has a card and little else.
 
 use super::standin;
@@ -77,6 +77,10 @@ fn on_the_stand_in() -> Outcome {
     let standin = standin::build()?;
     command::run(&mut Command::new(&standin.tests), "the stand-in itself is wrong")?;
     let toolchain = Toolchain::new()?;
+    // What CI's lints do not see, for it is compiled with this feature alone.
+    let mut lints = toolchain.cargo("clippy");
+    lints.args(["--workspace", "--all-targets", "--features", "ganlet/cuda", "--", "--deny", "warnings"]);
+    command::run(&mut lints, "")?;
     let Built { tests, ptx } = build_tests(&toolchain)?;
     for (folder, gpus) in [(&ptx, GPUS), (&ptx.join("overlapping"), OVERLAPPING)] {
         for file in
