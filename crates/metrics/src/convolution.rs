@@ -152,12 +152,7 @@ impl CustomOp3 for Convolution {
                     }
                     let patches = View::new(&patches[..used], sizes.patch());
                     product(patches, View::new(weight, sizes.patch()).transposed(), out, false);
-                    for row in out.chunks_exact_mut(bias.len()) {
-                        for (y, b) in row.iter_mut().zip(bias) {
-                            let x = *y + b;
-                            *y = if x > 0. { x } else { self.slope * x };
-                        }
-                    }
+                    activate(out, bias, self.slope);
                 },
             );
         let [height, width, channels] = sizes.output;
@@ -224,6 +219,17 @@ impl CustomOp3 for Convolution {
             Some(Tensor::from_vec(for_weight, weight.shape(), device)?),
             Some(Tensor::from_vec(for_bias, bias.shape(), device)?),
         ))
+    }
+}
+
+/// Adds the bias to each place and applies LeakyReLU. (A function, so that the slope is a value: read through a closure, it
+/// would keep the loop from becoming one of vectors.)
+fn activate(out: &mut [f32], bias: &[f32], slope: f32) {
+    for place in out.chunks_exact_mut(bias.len()) {
+        for (y, b) in place.iter_mut().zip(bias) {
+            let x = *y + b;
+            *y = if x > 0. { x } else { slope * x };
+        }
     }
 }
 
