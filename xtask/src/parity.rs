@@ -29,7 +29,7 @@ const PACKAGES: &[&str] = &[
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let (python, run) = match args {
-        [flag, python, run @ ..] if flag == "--python" => (Some(python), run),
+        [flag, python, run @ ..] | [run @ .., flag, python] if flag == "--python" => (Some(python), run),
         run => (None, run),
     };
     let run = match run {
