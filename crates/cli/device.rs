@@ -60,22 +60,19 @@ impl DeviceChoice {
     }
 }
 
-/// Refuses a number of threads that nobody means.
-pub(crate) fn check_threads() -> Result<()> {
+/// Lets what loads and measures use as many threads as training does, for rayon does not know of this variable. Refuses a number that
+/// nobody means.
+pub(crate) fn limit_threads() -> Result<()> {
     let Some(found) = std::env::var_os("CANDLE_NUM_THREADS").filter(|found| !found.is_empty()) else {
         return Ok(());
     };
     let number: Option<usize> = found.to_str().and_then(|text| text.parse().ok());
-    match number.is_some_and(|number| (1..=ganlet_ops::MOST_THREADS).contains(&number)) {
-        true => Ok(()),
-        false => Err(Error::Threads { found: found.to_string_lossy().into_owned() }),
-    }
-}
-
-/// Lets what counts and measures use as many threads as training does: rayon knows one of the two variables.
-pub(crate) fn limit_threads() {
-    // It fails where the threads are there already, which then stay.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(ganlet_ops::threads()).build_global();
+    let Some(number) = number.filter(|number| (1..=ganlet_ops::MOST_THREADS).contains(number)) else {
+        return Err(Error::Threads { found: found.to_string_lossy().into_owned() });
+    };
+    // It fails where there are threads already: not this early.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(number).build_global();
+    Ok(())
 }
 
 fn cuda(number: usize, tf32: bool) -> Result<Device> {

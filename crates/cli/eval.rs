@@ -14,7 +14,7 @@ use ganlet_viz::{Layout, encode_png, grid};
 use crate::args::EvalArgs;
 use crate::console::{self, grouped};
 use crate::error::{Error, Result};
-use crate::{data, device, files, model, progress, recipe, run_dir};
+use crate::{data, files, model, progress, recipe, run_dir};
 use rows::{Report, Row};
 
 /// Samples in a row of the sheet of neighbours, and its rows: together the 64 of every other picture.
@@ -25,7 +25,6 @@ pub(crate) fn run(args: &EvalArgs) -> Result<()> {
         return Err(Error::NeighboursOfSeveral { path: path.clone(), found: args.models.len() });
     }
     files::check_ending("--neighbours", args.neighbours.as_deref(), "png")?;
-    device::limit_threads();
     let device = args.device.open()?;
     let generators = args.models.iter().map(|model| {
         let generator = model::generator(&model::weights_file(model)?, &device)?;

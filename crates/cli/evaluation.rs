@@ -10,9 +10,9 @@ use ganlet_train::Gan;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::memory::SmallPages;
 use crate::run_dir::{self, RunDir};
-use crate::{device, files};
 
 /// As many as `ganlet eval` takes, so that the numbers are the same.
 const SAMPLES: u64 = 10_000;
@@ -59,7 +59,6 @@ pub(crate) struct Line {
 impl Evaluation {
     /// The test images, `(N, D)` u8, which samples are held against, if they can be.
     pub(crate) fn test_images(loaded: &Loaded) -> Result<Tensor> {
-        device::limit_threads();
         let test = loaded.dataset.test().images(&Device::Cpu)?;
         // What does not fit is said before the training; a few of them tell.
         let few = test.narrow(0, 0, test.dim(0)?.min(FEW))?;

@@ -51,7 +51,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Err(error) = device::check_threads() {
+    if let Err(error) = device::limit_threads() {
         return error.report();
     }
     let done = match args.verb {
