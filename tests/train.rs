@@ -127,18 +127,20 @@ fn the_same_recipe_gives_the_same_bits_for_any_number_of_threads() {
 /// Linux tells how many there are.
 #[cfg(target_os = "linux")]
 #[test]
-fn one_thread_reads_trains_and_measures_where_one_is_asked_for() {
+fn a_limit_of_threads_is_one_for_reading_the_data_too() {
+    use std::process::Stdio;
+    use std::{fs, thread, time};
+
     let room = small_room();
     let mut training = room.command(&format!("{TRAIN_SMALL} --epochs 20 --quiet"));
-    let mut training =
-        training.env("CANDLE_NUM_THREADS", "1").stdout(std::process::Stdio::null()).spawn().unwrap();
-    let threads = std::path::PathBuf::from(format!("/proc/{}/task", training.id()));
+    let mut training = training.env("CANDLE_NUM_THREADS", "1").stdout(Stdio::null()).spawn().unwrap();
+    let threads = format!("/proc/{}/task", training.id());
     let mut most = 0;
     while training.try_wait().unwrap().is_none() {
-        most = most.max(std::fs::read_dir(&threads).map_or(0, Iterator::count));
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        most = most.max(fs::read_dir(&threads).map_or(0, Iterator::count));
+        thread::sleep(time::Duration::from_millis(1));
     }
-    // The program's first, which waits while the one at work reads and measures; and the one that writes files.
+    // The program's first, which trains; the one of the pool that reads, which rests meanwhile; and the one that writes files.
     assert!((2..=3).contains(&most), "{most} threads");
 }
 
