@@ -164,7 +164,7 @@ fn a_run_in_any_state_has_a_report() {
         (("run/recipe.toml", "x"), "report run", "run/recipe.toml: this is not a recipe"),
         (("file", ""), "report file", "there is no run in file"),
         (("file", ""), "report run nowhere", "there is no run in nowhere"),
-        (("run/recipe.toml", ""), "report run --out data", "cannot write data"),
+        (("run/recipe.toml", ""), "report run --out nowhere/page.html", "cannot write nowhere/page.html"),
     ] {
         room.write(write.0, write.1);
         let outcome = room.run(arguments);
