@@ -160,11 +160,12 @@ fn a_run_in_any_state_has_a_report() {
     room.write("run/recipe.toml", "epochs = -1");
     assert_eq!(remade()["epochs"], 0);
 
+    fs::create_dir(room.path("folder.html")).unwrap();
     for (write, arguments, expected) in [
         (("run/recipe.toml", "x"), "report run", "run/recipe.toml: this is not a recipe"),
         (("file", ""), "report file", "there is no run in file"),
         (("file", ""), "report run nowhere", "there is no run in nowhere"),
-        (("run/recipe.toml", ""), "report run --out nowhere/page.html", "cannot write nowhere/page.html"),
+        (("run/recipe.toml", ""), "report run --out folder.html", "cannot write folder.html"),
     ] {
         room.write(write.0, write.1);
         let outcome = room.run(arguments);

@@ -1,8 +1,8 @@
 //! `cargo xtask cuda check`: the tests that run on every device, with the CUDA path among them.
 //!
 //! Where there is a card they run on it. Where there is none they run on the stand-in (see `standin.rs`), which finds
-//! mistakes in kernels and in how they are called, and cannot tell how fast they are; the lints look at the CUDA path then too. A bundle takes the same tests to
-//! a machine that has a card and little else.
+//! mistakes in kernels and in how they are called, and cannot tell how fast they are; the lints look at the CUDA path
+//! then too. A bundle takes the same tests to a machine that has a card and little else.
 
 use super::standin;
 use super::toolchain::{TARGET, Toolchain};
